@@ -1,0 +1,1 @@
+"""The four kinds of the group `immutablerelease.io` as typed models."""

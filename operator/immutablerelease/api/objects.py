@@ -1,0 +1,89 @@
+"""The kinds as whole objects: metadata with spec and status, read from the API server's dicts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from .action import ActionSpec, ActionStatus
+from .release import ReleaseSpec, ReleaseStatus
+from .revision import RevisionSpec, RevisionStatus
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the operator needs of an object's metadata."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    created: datetime | None
+    deleting: bool
+
+    @classmethod
+    def read(cls, metadata: Mapping[str, Any]) -> Self:
+        """From the `metadata` of an object as the API server returns it."""
+        created = metadata.get("creationTimestamp")
+        return cls(
+            name=metadata["name"],
+            namespace=metadata.get("namespace", ""),
+            uid=metadata.get("uid", ""),
+            generation=metadata.get("generation", 0),
+            created=datetime.fromisoformat(created) if created else None,
+            deleting="deletionTimestamp" in metadata,
+        )
+
+
+@dataclass(frozen=True)
+class Release:
+    """An ImmutableRelease."""
+
+    metadata: Metadata
+    spec: ReleaseSpec
+    status: ReleaseStatus
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+        return cls(
+            Metadata.read(obj["metadata"]),
+            ReleaseSpec.model_validate(obj["spec"]),
+            ReleaseStatus.model_validate(obj.get("status") or {}),
+        )
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A ReleaseRevision."""
+
+    metadata: Metadata
+    spec: RevisionSpec
+    status: RevisionStatus
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+        return cls(
+            Metadata.read(obj["metadata"]),
+            RevisionSpec.model_validate(obj["spec"]),
+            RevisionStatus.model_validate(obj.get("status") or {}),
+        )
+
+
+@dataclass(frozen=True)
+class Action:
+    """A ReleaseAction."""
+
+    metadata: Metadata
+    spec: ActionSpec
+    status: ActionStatus
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+        return cls(
+            Metadata.read(obj["metadata"]),
+            ActionSpec.model_validate(obj["spec"]),
+            ActionStatus.model_validate(obj.get("status") or {}),
+        )

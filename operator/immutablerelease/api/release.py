@@ -1,0 +1,304 @@
+"""ImmutableRelease: the one manifest that a team writes for an application."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Duration, Model, Rule
+from .conditions import Condition
+from .meta import GROUP
+
+Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+
+
+class ServicePort(Model):
+    """A port of the Services that the operator makes for the release."""
+
+    name: Annotated[Name, Field(description="Name of the port; probes refer to it.")]
+    port: Annotated[int, Field(description="Port of the Service.", ge=1, le=65535)]
+    target_port: Annotated[
+        int | str,
+        Field(description="Port of the Pod, by number or by the name of a container port."),
+    ]
+    protocol: Annotated[
+        Literal["TCP", "UDP", "SCTP"], Field(description="Protocol of the port.")
+    ] = "TCP"
+    app_protocol: Annotated[
+        str | None, Field(description="Application protocol, a hint for proxies.", max_length=63)
+    ] = None
+
+
+class ReleaseService(Model):
+    """The Service that clients use; the operator makes it and one more for each revision."""
+
+    ports: Annotated[
+        tuple[ServicePort, ...],
+        Field(description="Ports of the Service.", min_length=1, max_length=32),
+    ]
+
+
+class Promotion(StrEnum):
+    """Who decides that a tested candidate gets the traffic."""
+
+    AUTOMATIC = "Automatic"
+    MANUAL = "Manual"
+
+
+class BlueGreen(Model):
+    """All traffic moves at once, from the active revision to a candidate that passed its probes."""
+
+    preview_replicas: Annotated[
+        int | None,
+        Field(
+            description="Pods of the candidate while it is tested; it grows to `replicas` before "
+            "traffic moves. Without it the candidate starts at full size.",
+            ge=1,
+            le=10000,
+        ),
+    ] = None
+    promotion: Annotated[
+        Promotion,
+        Field(
+            description="Automatic moves traffic as soon as the probes pass; "
+            "Manual waits for a ReleaseAction of action Promote."
+        ),
+    ] = Promotion.AUTOMATIC
+
+
+class Strategy(Model):
+    """How traffic moves from one revision to the next."""
+
+    blue_green: Annotated[BlueGreen, Field(description="Move all traffic at once.")] = BlueGreen()
+
+
+class HttpProbe(Model):
+    """GET on every Pod's own address; never through a Service."""
+
+    path: Annotated[str, Field(description="Path to request.", max_length=1024, pattern="^/")] = "/"
+    port: Annotated[
+        int | str,
+        Field(description="Port number of the Pod, or the name of a port of `service.ports`."),
+    ]
+    expect_status: Annotated[
+        str,
+        Field(
+            description="Status codes that pass: numbers and ranges, such as `200-299,304`.",
+            max_length=128,
+            pattern=r"^[1-5][0-9]{2}(-[1-5][0-9]{2})?(,[1-5][0-9]{2}(-[1-5][0-9]{2})?)*$",
+        ),
+    ] = "200-299"
+
+
+class TcpProbe(Model):
+    """A TCP connection to every Pod's own address."""
+
+    port: Annotated[
+        int | str,
+        Field(description="Port number of the Pod, or the name of a port of `service.ports`."),
+    ]
+
+
+class Probe(Model):
+    """A question asked of every Pod of the candidate, of what serves and of what is kept warm."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("has(self.http) != has(self.tcp)", "a probe has exactly one of http or tcp"),
+    )
+    name: Annotated[Name, Field(description="Name of the probe, unique in the release.")]
+    http: Annotated[HttpProbe | None, Field(description="Probe by HTTP.")] = None
+    tcp: Annotated[TcpProbe | None, Field(description="Probe by TCP connection.")] = None
+    interval: Annotated[Duration, Field(description="Time between two attempts on one Pod.")] = 2.0
+    timeout: Annotated[Duration, Field(description="Time that one attempt may take.")] = 1.0
+    failure_threshold: Annotated[
+        int, Field(description="Failures in a row after which a Pod fails.", ge=1, le=100)
+    ] = 3
+    success_threshold: Annotated[
+        int, Field(description="Successes in a row after which a Pod passes.", ge=1, le=100)
+    ] = 1
+
+
+class Health(Model):
+    """What a revision must show before and after it gets traffic."""
+
+    progress_deadline: Annotated[
+        Duration, Field(description="Time for a candidate to be ready and to pass its probes.")
+    ] = 300.0
+    bake: Annotated[
+        Duration,
+        Field(
+            description="A revision that was active and healthy this long counts as good: "
+            "reverts may go to it."
+        ),
+    ] = 600.0
+    probes: Annotated[
+        tuple[Probe, ...],
+        Field(
+            description="Probes of the operator, on top of the Pods' own readiness.", max_length=16
+        ),
+    ] = ()
+
+
+class OnFailure(StrEnum):
+    """What the guard does about a revision that fails while it serves."""
+
+    REVERT = "Revert"
+    ALERT = "Alert"
+
+
+class Guard(Model):
+    """Watches what serves, for as long as it serves."""
+
+    on_failure: Annotated[
+        OnFailure,
+        Field(
+            description="Revert moves traffic to the known-good revision; "
+            "Alert only sets conditions and an Event."
+        ),
+    ] = OnFailure.REVERT
+
+
+class LiveReference(Model):
+    """A ConfigMap or Secret that is read as it is, not frozen with the revision."""
+
+    kind: Annotated[Literal["ConfigMap", "Secret"], Field(description="Kind of the object.")]
+    name: Annotated[str, Field(description="Name of the object.", max_length=253)]
+
+
+class Config(Model):
+    """Which configuration is not frozen with a revision."""
+
+    live: Annotated[
+        tuple[LiveReference, ...],
+        Field(
+            description="Objects used as they are, such as credentials that rotate. Every other "
+            "ConfigMap and Secret that the template names is copied for the revision.",
+            max_length=64,
+        ),
+    ] = ()
+
+
+class ReleaseSpec(Model):
+    """What the team wants to run."""
+
+    replicas: Annotated[
+        int,
+        Field(
+            description="Pods of the active revision. Served by the scale subresource; "
+            "changing it makes no new revision.",
+            ge=0,
+            le=10000,
+        ),
+    ] = 1
+    template: Annotated[
+        dict[str, Any],
+        Field(description="Template of the Pods. Every change of it is a new revision."),
+    ]
+    service: Annotated[ReleaseService, Field(description="How clients reach the release.")]
+    strategy: Annotated[Strategy, Field(description="How traffic moves.")] = Strategy()
+    health: Annotated[Health, Field(description="What counts as healthy.")] = Health()
+    guard: Annotated[Guard, Field(description="What happens when it stops being healthy.")] = (
+        Guard()
+    )
+    keep_warm: Annotated[
+        Duration,
+        Field(description="How long a revision that lost the traffic stays at full scale."),
+    ] = 600.0
+    config: Annotated[Config, Field(description="Exceptions from frozen configuration.")] = Config()
+    history_limit: Annotated[
+        int,
+        Field(
+            description="Revisions kept besides the active, candidate and known-good one.",
+            ge=0,
+            le=100,
+        ),
+    ] = 10
+    paused: Annotated[
+        bool,
+        Field(description="Start and promote nothing new. The guard keeps watching and reverts."),
+    ] = False
+
+
+class ReleasePhase(StrEnum):
+    """One word for people; nothing in the operator reads it."""
+
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    AWAITING_PROMOTION = "AwaitingPromotion"
+    ACTIVE = "Active"
+    REJECTED = "Rejected"
+    REVERTING = "Reverting"
+    REVERTED = "Reverted"
+    FAILED = "Failed"
+    DEGRADED = "Degraded"
+    PAUSED = "Paused"
+
+
+class Source(Model):
+    """Which spec was turned into which revision, so that tags are resolved once for it."""
+
+    generation: Annotated[int, Field(description="Generation of the release's spec.", ge=0)]
+    template_hash: Annotated[
+        str, Field(description="Hash of the template as it was written.", max_length=64)
+    ]
+    revision: Annotated[str, Field(description="Revision that was made of it.", max_length=253)]
+
+
+class Revert(Model):
+    """A move back that waits for its target to start; recorded so that a restart loses nothing."""
+
+    target: Annotated[str, Field(description="Revision that gets the traffic.", max_length=253)]
+    source: Annotated[str, Field(description="Revision that loses it.", max_length=253)]
+    reason: Annotated[str, Field(description="Reason for the move.", max_length=64)]
+    message: Annotated[str, Field(description="What was found.", max_length=2048)]
+    action: Annotated[
+        str | None, Field(description="UID of the ReleaseAction that asked.", max_length=64)
+    ] = None
+
+
+class TrafficShare(Model):
+    """Share of the traffic that a revision gets."""
+
+    revision: Annotated[str, Field(description="Name of the revision.", max_length=253)]
+    weight: Annotated[int, Field(description="Percent of the traffic.", ge=0, le=100)]
+
+
+class ReleaseStatus(Model):
+    """What the operator saw and did."""
+
+    observed_generation: Annotated[
+        int, Field(description="Generation of the spec that the status speaks of.", ge=0)
+    ] = 0
+    phase: Annotated[
+        ReleasePhase | None, Field(description="Summary for people; programs read conditions.")
+    ] = None
+    active_revision: Annotated[
+        str | None, Field(description="Revision that serves.", max_length=253)
+    ] = None
+    candidate_revision: Annotated[
+        str | None, Field(description="Revision on its way to serve.", max_length=253)
+    ] = None
+    known_good_revision: Annotated[
+        str | None, Field(description="Where a revert goes.", max_length=253)
+    ] = None
+    source: Annotated[
+        Source | None, Field(description="Revision that the current spec stands for.")
+    ] = None
+    revert: Annotated[Revert | None, Field(description="A move back under way.")] = None
+    traffic: Annotated[
+        tuple[TrafficShare, ...], Field(description="Where the traffic goes.", max_length=16)
+    ] = ()
+    replicas: Annotated[int, Field(description="Pods of the active revision.", ge=0)] = 0
+    ready_replicas: Annotated[
+        int, Field(description="Ready Pods of the active revision.", ge=0)
+    ] = 0
+    selector: Annotated[
+        str, Field(description="Label selector of the active Pods, for autoscalers.")
+    ] = ""
+    conditions: Annotated[
+        tuple[Condition, ...],
+        Field(description="Ready, Reconciling, Stalled, Verified, Healthy.", max_length=16),
+    ] = ()
+
+
+RESERVED_PREFIX = f"{GROUP}/"

@@ -1,0 +1,142 @@
+"""ReleaseRevision: one version of a release, recorded by the operator and never changed."""
+
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Model, Rule, Time
+from .conditions import Condition
+
+
+class RevisionPhase(StrEnum):
+    """Where a revision is in its life."""
+
+    PENDING = "Pending"
+    REJECTED = "Rejected"
+    STARTING = "Starting"
+    TESTING = "Testing"
+    SHIFTING = "Shifting"
+    ACTIVE = "Active"
+    SUPERSEDED = "Superseded"
+    FAILED = "Failed"
+    RETIRED = "Retired"
+
+
+class ResolvedImage(Model):
+    """An image as it was written and the digest that runs."""
+
+    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    init: Annotated[bool, Field(description="Whether it is an init container.")] = False
+    source: Annotated[str, Field(description="Image as written in the release.", max_length=512)]
+    image: Annotated[
+        str,
+        Field(
+            description="Image by digest.", max_length=512, pattern=r"^.+@sha256:[a-f0-9]{64}$"
+        ),
+    ]
+
+
+class FrozenConfig(Model):
+    """A ConfigMap or Secret and the copy that the revision uses."""
+
+    kind: Annotated[Literal["ConfigMap", "Secret"], Field(description="Kind of the object.")]
+    source: Annotated[str, Field(description="Name in the release's template.", max_length=253)]
+    name: Annotated[str, Field(description="Name of the frozen copy.", max_length=253)]
+
+
+class RevisionSpec(Model):
+    """What the revision is. Written once."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("self == oldSelf", "a revision never changes; change the ImmutableRelease instead"),
+    )
+    release: Annotated[str, Field(description="Name of the release.", max_length=63)]
+    number: Annotated[int, Field(description="Counts up with each revision.", ge=1)]
+    generation: Annotated[int, Field(description="Generation of the spec it came from.", ge=0)]
+    template_hash: Annotated[
+        str, Field(description="Hash of the template as it was written.", max_length=64)
+    ]
+    template: Annotated[
+        dict[str, Any],
+        Field(description="Template of the Pods, images by digest, configuration frozen."),
+    ]
+    images: Annotated[
+        tuple[ResolvedImage, ...], Field(description="Images and their digests.", max_length=128)
+    ]
+    config: Annotated[
+        tuple[FrozenConfig, ...], Field(description="Frozen configuration.", max_length=128)
+    ] = ()
+
+
+class ContainerEvidence(Model):
+    """Who signed the image of one container, and how that was established."""
+
+    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    image: Annotated[str, Field(description="Image by digest.", max_length=512)]
+    policy: Annotated[str, Field(description="ReleasePolicy that was satisfied.", max_length=253)]
+    authority: Annotated[str, Field(description="Authority that signed.", max_length=253)]
+    signer: Annotated[
+        str, Field(description="Fingerprint of the key, or identity.", max_length=512)
+    ]
+    format: Annotated[str, Field(description="Layout of the signature.", max_length=64)]
+    signature: Annotated[
+        str, Field(description="Digest of the signature's manifest.", max_length=128)
+    ]
+
+
+class Verification(Model):
+    """Verdict on the images of the revision, and against which policies it was reached."""
+
+    verdict: Annotated[
+        Literal["Verified", "Refused", "Unknown"],
+        Field(description="Unknown is neither: the registry could not be asked."),
+    ]
+    reason: Annotated[str, Field(description="One CamelCase word.", max_length=64)]
+    message: Annotated[str, Field(description="Which container and why.", max_length=2048)]
+    policies: Annotated[
+        str, Field(description="Hash of the policies that were applied.", max_length=64)
+    ]
+    time: Annotated[Time, Field(description="When the verdict was reached.")]
+    evidence: Annotated[
+        tuple[ContainerEvidence, ...], Field(description="Per container.", max_length=256)
+    ] = ()
+
+
+class Failure(Model):
+    """Why the revision is not to be used again."""
+
+    reason: Annotated[str, Field(description="One CamelCase word.", max_length=64)]
+    message: Annotated[str, Field(description="What was found.", max_length=2048)]
+    time: Annotated[Time, Field(description="When it failed.")]
+
+
+class RevisionStatus(Model):
+    """What became of the revision."""
+
+    phase: Annotated[RevisionPhase, Field(description="Where it is in its life.")] = (
+        RevisionPhase.PENDING
+    )
+    message: Annotated[
+        str, Field(description="One sentence that says why it is there.", max_length=2048)
+    ] = ""
+    verification: Annotated[Verification | None, Field(description="Who signed what.")] = None
+    failure: Annotated[Failure | None, Field(description="Why it failed.")] = None
+    approved: Annotated[
+        bool, Field(description="Promotion was asked for by a ReleaseAction.")
+    ] = False
+    last_action: Annotated[
+        str | None,
+        Field(description="UID of the last ReleaseAction that changed it.", max_length=64),
+    ] = None
+    started_at: Annotated[
+        Time | None, Field(description="When its Deployment was started; the deadline counts.")
+    ] = None
+    tested_at: Annotated[Time | None, Field(description="When it passed its probes.")] = None
+    active_since: Annotated[Time | None, Field(description="When it got the traffic.")] = None
+    good_since: Annotated[Time | None, Field(description="When it counted as good.")] = None
+    left_at: Annotated[Time | None, Field(description="When it lost the traffic.")] = None
+    ready_replicas: Annotated[int, Field(description="Ready Pods.", ge=0)] = 0
+    conditions: Annotated[
+        tuple[Condition, ...], Field(description="Verified and Healthy.", max_length=16)
+    ] = ()
