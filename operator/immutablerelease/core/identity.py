@@ -1,0 +1,35 @@
+"""Identity of a revision: a hash over our own canonical form, never over a client library's struct.
+
+Two templates that differ only in the order of keys, or in absent against empty fields, are the same
+revision; anything else is a new one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+HASH_LENGTH = 10
+
+
+def canonical(value: Any) -> Any:
+    """The value without what means nothing: nulls, empty maps and lists inside of maps."""
+    if isinstance(value, Mapping):
+        kept = {key: canonical(item) for key, item in value.items()}
+        return {
+            key: item for key, item in kept.items() if item is not None and item not in ({}, [])
+        }
+    if isinstance(value, (list, tuple)):
+        return [canonical(item) for item in value]
+    return value
+
+
+def content_hash(value: Any) -> str:
+    """Ten hex digits that stand for the canonical form of a JSON value."""
+    text = json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def revision_name(release: str, template: Mapping[str, Any]) -> str:
+    """Name of the revision that a resolved template makes: `<release>-<10 hex>`."""
+    return f"{release}-{content_hash(template)}"

@@ -1,0 +1,157 @@
+"""What is to be done, as data: typed intents in the order in which they are applied.
+
+A plan stops at its first intent that fails; what comes later is decided anew from a new snapshot.
+Every intent is idempotent, so a repeated plan is harmless.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from immutablerelease.api.action import ActionStatus
+from immutablerelease.api.release import Probe, ReleaseStatus
+from immutablerelease.api.revision import RevisionSpec, RevisionStatus
+
+from .snapshot import RouteRecord
+
+
+@dataclass(frozen=True)
+class MoveTraffic:
+    """Point the Service of the release at a revision, in one write.
+
+    Applied only after a live read found a ready Pod of the revision.
+    """
+
+    record: RouteRecord
+
+
+@dataclass(frozen=True)
+class EnsureService:
+    """Bring ports of the release's Service up to date without touching where it points."""
+
+
+@dataclass(frozen=True)
+class RecordRevision:
+    """Create a ReleaseRevision, with the frozen configuration that it names."""
+
+    name: str
+    spec: RevisionSpec
+
+
+@dataclass(frozen=True)
+class StartRevision:
+    """Create the Deployment and the Service of a verified revision."""
+
+    revision: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Set the number of Pods of a revision's Deployment."""
+
+    revision: str
+    replicas: int
+
+
+@dataclass(frozen=True)
+class DeleteRevision:
+    """Delete a ReleaseRevision; what it owns goes with it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DeleteFrozen:
+    """Delete a frozen copy that no kept revision names."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True)
+class WriteRevisionStatus:
+    """Write the status of a ReleaseRevision."""
+
+    name: str
+    status: RevisionStatus
+
+
+@dataclass(frozen=True)
+class WriteReleaseStatus:
+    """Write the status of the ImmutableRelease."""
+
+    status: ReleaseStatus
+
+
+@dataclass(frozen=True)
+class WriteActionStatus:
+    """Write the status of a ReleaseAction."""
+
+    name: str
+    status: ActionStatus
+
+
+Intent = (
+    MoveTraffic
+    | EnsureService
+    | RecordRevision
+    | StartRevision
+    | Scale
+    | DeleteRevision
+    | DeleteFrozen
+    | WriteRevisionStatus
+    | WriteReleaseStatus
+    | WriteActionStatus
+)
+
+
+class EventType(StrEnum):
+    """Severity of an Event."""
+
+    NORMAL = "Normal"
+    WARNING = "Warning"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, told once, after the status that records it was written."""
+
+    type: EventType
+    reason: str
+    message: str
+    revision: str | None = None
+
+
+@dataclass(frozen=True)
+class Resolve:
+    """Work wanted: resolve the release's template. Its result comes with a later snapshot."""
+
+    template_hash: str
+
+
+@dataclass(frozen=True)
+class Verify:
+    """Work wanted: verify the images of a revision. Its result comes with a later snapshot."""
+
+    revision: str
+    policies: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole decision."""
+
+    intents: tuple[Intent, ...] = ()
+    events: tuple[Event, ...] = ()
+    # Background work that shall be under way; what is not named here is stopped.
+    resolve: Resolve | None = None
+    verify: tuple[Verify, ...] = ()
+    # Revisions whose Pods shall be probed, with which probes.
+    probe: Mapping[str, tuple[Probe, ...]] = field(default_factory=dict)
+    # When to decide again even if nothing is observed before.
+    wake_at: datetime | None = None
+    # Labels for logs and metrics, such as the reverted revision.
+    notes: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,146 @@
+"""All that was observed about one release, read once before a decision.
+
+Views hold what deciding needs of an object and nothing else. A field that is None was not there.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from immutablerelease.api.objects import Action, Release, Revision
+from immutablerelease.api.revision import ContainerEvidence, FrozenConfig, ResolvedImage
+
+from .probing import ProbeState
+
+
+@dataclass(frozen=True)
+class ContainerView:
+    """One container of a Pod as its kubelet reports it."""
+
+    name: str
+    restarts: int = 0
+    waiting: str = ""
+    terminated: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class PodView:
+    """One Pod of a revision."""
+
+    name: str
+    uid: str
+    ip: str | None
+    ready: bool
+    deleting: bool = False
+    # When the Pod last became ready or stopped being so.
+    ready_changed_at: datetime | None = None
+    containers: tuple[ContainerView, ...] = ()
+
+    @property
+    def serving(self) -> bool:
+        """Whether it can take traffic."""
+        return self.ready and not self.deleting and self.ip is not None
+
+
+@dataclass(frozen=True)
+class DeploymentView:
+    """The Deployment of a revision."""
+
+    revision: str
+    replicas: int
+    # Whether the deployment controller has seen the newest generation.
+    observed: bool
+    available: int
+    # Whether its template still is the revision's.
+    intact: bool
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RouteRecord:
+    """Why the traffic goes where it goes; written in the same write as the selector."""
+
+    revision: str
+    reason: str
+    message: str
+    at: datetime
+    previous: str | None = None
+    action: str | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where the Service of the release sends its traffic."""
+
+    # What the record says; None while nothing was ever routed.
+    record: RouteRecord | None
+    # What the selector really names; differs from the record when somebody changed it.
+    selected: str | None
+    # Names of the ready Pods that the Service's EndpointSlices hold.
+    endpoints: frozenset[str] = frozenset()
+    # Whether ports and the rest are as the release wants them.
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A template with its images by digest and its configuration frozen."""
+
+    template_hash: str
+    template: Mapping[str, Any]
+    images: tuple[ResolvedImage, ...]
+    config: tuple[FrozenConfig, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """Resolving did not succeed; it is tried again with backoff."""
+
+    template_hash: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class VerdictView:
+    """What verification said about a revision in this process."""
+
+    verdict: str
+    reason: str
+    message: str
+    policies: str
+    at: datetime
+    evidence: tuple[ContainerEvidence, ...] = ()
+
+
+# Pod uid -> probe name -> state
+ProbeStates = Mapping[str, Mapping[str, ProbeState]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything `decide` looks at."""
+
+    release: Release
+    # Hash of the release's template as written, so that it is computed once.
+    template_hash: str
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
+    deployments: Mapping[str, DeploymentView] = field(default_factory=dict)
+    pods: Mapping[str, tuple[PodView, ...]] = field(default_factory=dict)
+    probes: Mapping[str, ProbeStates] = field(default_factory=dict)
+    route: Route = field(default_factory=lambda: Route(None, None))
+    # Revisions whose own Service exists.
+    services: frozenset[str] = frozenset()
+    actions: tuple[Action, ...] = ()
+    # Hash of all policies that match the namespace.
+    policies: str = ""
+    resolution: Resolution | Unresolved | None = None
+    verdicts: Mapping[str, VerdictView] = field(default_factory=dict)
+    # Objects that stand where ours should and are not ours, as `Kind/name`.
+    conflicts: tuple[str, ...] = ()
+    # What the API server said to our last write of a Deployment, by revision.
+    refusals: Mapping[str, str] = field(default_factory=dict)
+    # Frozen copies that exist, as `Kind/name`.
+    frozen: frozenset[str] = frozenset()
