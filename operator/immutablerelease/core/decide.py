@@ -1,0 +1,62 @@
+"""From what was observed to what is to be done: one pure function, one list of questions."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from immutablerelease.api.release import Probe
+from immutablerelease.api.revision import RevisionPhase
+
+from .draft import Draft
+from .phases.bake import bake
+from .phases.candidate import advance
+from .phases.guard import guard
+from .phases.hands import carry_out
+from .phases.history import collect
+from .phases.moving_back import continue_revert
+from .phases.report import changed_statuses, report
+from .phases.route import adopt, restore
+from .phases.scale import desired, scale
+from .phases.specified import identify
+from .phases.verified import verify
+from .plan import Plan
+from .snapshot import Snapshot
+
+# The guard comes before anything that could take long or go wrong: a revert waits for nothing.
+PHASES: tuple[Callable[[Draft], None], ...] = (
+    adopt,
+    restore,
+    guard,
+    continue_revert,
+    identify,
+    carry_out,
+    verify,
+    advance,
+    bake,
+    scale,
+    collect,
+    report,
+)
+
+
+def decide(snapshot: Snapshot, now: datetime) -> Plan:
+    """The plan for one release. Never fails for what it observes; never looks at a clock."""
+    if snapshot.release.metadata.deleting:
+        return Plan()
+    draft = Draft(snapshot, now)
+    for phase in PHASES:
+        phase(draft)
+    return draft.plan(changed_statuses(draft), _probed(draft))
+
+
+def _probed(draft: Draft) -> dict[str, tuple[Probe, ...]]:
+    """Revisions to probe: what serves, what may take over, and the candidate once it is started."""
+    probes = draft.spec.health.probes
+    if not probes:
+        return {}
+    return {
+        name: probes
+        for name, status in draft.revisions.items()
+        if status.phase is not RevisionPhase.PENDING
+        and status.phase is not RevisionPhase.FAILED
+        and (draft.pods(name) and desired(draft, name) > 0)
+    }

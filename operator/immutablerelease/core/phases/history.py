@@ -1,0 +1,55 @@
+"""What is kept? The newest revisions up to the limit, and all that is or may soon be needed."""
+
+from immutablerelease.api.revision import RevisionPhase
+
+from ..draft import IN_FLIGHT, Draft
+from ..plan import DeleteFrozen, DeleteRevision
+from . import target as targets
+
+
+def collect(draft: Draft) -> None:
+    """Plan the removal of revisions beyond the limit, and of frozen copies that none names."""
+    kept = _kept(draft)
+    for name in draft.snapshot.revisions:
+        if name not in kept:
+            draft.do(DeleteRevision(name))
+    for name in draft.snapshot.revisions.keys() - kept:
+        del draft.revisions[name]
+    if draft.resolve is None:
+        _collect_frozen(draft, kept)
+
+
+def _kept(draft: Draft) -> set[str]:
+    needed = {draft.active, draft.wanted, targets.known_good(draft, draft.active)}
+    if draft.status.revert:
+        needed.add(draft.status.revert.target)
+    kept = {
+        name
+        for name, status in draft.revisions.items()
+        if name in needed or _occupied(draft, name) or status.phase in IN_FLIGHT
+    }
+    rest = sorted(
+        draft.revisions.keys() - kept,
+        key=lambda name: draft.revision(name).spec.number,
+        reverse=True,
+    )
+    return kept | set(rest[: draft.spec.history_limit])
+
+
+def _occupied(draft: Draft, name: str) -> bool:
+    """Whether it still has Pods, or should have: then it is not history yet."""
+    deployment = draft.deployment(name)
+    if deployment is not None and deployment.replicas > 0:
+        return True
+    return draft.revisions[name].phase is RevisionPhase.SUPERSEDED
+
+
+def _collect_frozen(draft: Draft, kept: set[str]) -> None:
+    named = {
+        f"{config.kind}/{config.name}"
+        for name in kept
+        for config in draft.revision(name).spec.config
+    }
+    for copy in sorted(draft.snapshot.frozen - named):
+        kind, name = copy.split("/", 1)
+        draft.do(DeleteFrozen(kind, name))

@@ -1,0 +1,219 @@
+"""What is told to people and GitOps tools: phase, conditions and numbers, as kstatus reads them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
+from immutablerelease.api.release import ReleasePhase, TrafficShare
+from immutablerelease.api.revision import RevisionPhase
+
+from ..draft import REFUSED, Draft
+from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
+from ..snapshot import Unresolved
+from . import target as targets
+from .candidate import AWAITING, awaiting_promotion
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Where the release is, in one word, one reason and one sentence."""
+
+    phase: ReleasePhase
+    reason: str
+    message: str
+    ready: bool = False
+    reconciling: bool = False
+    stalled: bool = False
+
+
+def report(draft: Draft) -> None:
+    """Bring the numbers and conditions of all statuses up to date."""
+    for name in draft.revisions:
+        draft.change(name, ready_replicas=len(draft.serving(name)))
+    summary = summarise(draft)
+    active = draft.active
+    draft.change_release(
+        observed_generation=draft.snapshot.release.metadata.generation,
+        phase=summary.phase,
+        active_revision=active,
+        candidate_revision=draft.candidate,
+        known_good_revision=targets.known_good(draft, active),
+        traffic=(TrafficShare(revision=active, weight=100),) if active else (),
+        replicas=len(draft.pods(active)) if active else 0,
+        ready_replicas=len(draft.serving(active)) if active else 0,
+        selector=_selector(draft, active),
+        conditions=_conditions(draft, summary),
+    )
+
+
+def changed_statuses(draft: Draft) -> Iterator[Intent]:
+    """Writes for the statuses that differ from what was observed; the release's is the last."""
+    for name, status in draft.revisions.items():
+        if status != draft.revision(name).status:
+            yield WriteRevisionStatus(name, status)
+    if draft.status != draft.snapshot.release.status:
+        yield WriteReleaseStatus(draft.status)
+
+
+def summarise(draft: Draft) -> Summary:
+    """Where the release is; the first thing that stands in the way of being ready."""
+    for view in (_conflict, _failing, _reverting, _unresolved, _refused, _in_flight):
+        summary = view(draft)
+        if summary is not None:
+            return summary
+    return _settled(draft)
+
+
+def _conflict(draft: Draft) -> Summary | None:
+    if not draft.snapshot.conflicts:
+        return None
+    names = ", ".join(draft.snapshot.conflicts)
+    return Summary(
+        ReleasePhase.DEGRADED,
+        "NameConflict",
+        f"{names} exists and is not this release's; rename or delete it, or rename the release",
+        stalled=True,
+    )
+
+
+def _reverting(draft: Draft) -> Summary | None:
+    revert = draft.status.revert
+    if revert is None:
+        return None
+    message = f"{revert.target} is being started to take over from {revert.source}"
+    return Summary(
+        ReleasePhase.REVERTING, "Reverting", f"{message}: {revert.message}", reconciling=True
+    )
+
+
+def _failing(draft: Draft) -> Summary | None:
+    active = draft.active
+    if active is None or draft.status.revert is not None:
+        return None
+    healthy = find_condition(draft.revisions[active].conditions, "Healthy")
+    if healthy is None or healthy.status is not Status.FALSE:
+        return None
+    held = healthy.reason in ("NothingToRevertTo", "TargetFailsToo")
+    in_flight = draft.candidate is not None
+    return Summary(
+        ReleasePhase.DEGRADED,
+        healthy.reason,
+        f"{active}: {healthy.message}",
+        stalled=held and not in_flight,
+        reconciling=in_flight or not held,
+    )
+
+
+def _unresolved(draft: Draft) -> Summary | None:
+    if draft.wanted is not None:
+        return None
+    if draft.spec.paused:
+        return Summary(
+            ReleasePhase.PAUSED, "Paused", "the spec changed; set paused to false to release it"
+        )
+    resolution = draft.snapshot.resolution
+    if isinstance(resolution, Unresolved) and (
+        resolution.template_hash == draft.snapshot.template_hash
+    ):
+        return Summary(
+            ReleasePhase.PENDING, resolution.reason, resolution.message, reconciling=True
+        )
+    return Summary(
+        ReleasePhase.PENDING,
+        "Resolving",
+        "image tags are being resolved to digests",
+        reconciling=True,
+    )
+
+
+def _refused(draft: Draft) -> Summary | None:
+    wanted = draft.wanted
+    if wanted is None or draft.revisions[wanted].phase not in REFUSED:
+        return None
+    status = draft.revisions[wanted]
+    serving = f"; {draft.active} serves" if draft.active else "; nothing serves"
+    message = f"{wanted} {status.message}{serving}; change the spec, or ask for Retry"
+    if status.phase is RevisionPhase.REJECTED:
+        reason = status.verification.reason if status.verification else "Rejected"
+        return Summary(ReleasePhase.REJECTED, reason, message, stalled=True)
+    reason = status.failure.reason if status.failure else "Failed"
+    reverted = status.active_since is not None and draft.active is not None
+    phase = ReleasePhase.REVERTED if reverted else ReleasePhase.FAILED
+    return Summary(phase, reason, message, stalled=True)
+
+
+def _in_flight(draft: Draft) -> Summary | None:
+    name = draft.candidate
+    if name is None:
+        return None
+    status = draft.revisions[name]
+    if draft.spec.paused:
+        return Summary(ReleasePhase.PAUSED, "Paused", f"{name} waits; set paused to false")
+    if status.phase is RevisionPhase.TESTING and awaiting_promotion(draft, name):
+        return Summary(
+            ReleasePhase.AWAITING_PROMOTION,
+            "AwaitingPromotion",
+            f"{name} {AWAITING}",
+            reconciling=True,
+        )
+    message = f"{name} is {status.phase}: {status.message or 'its images are being verified'}"
+    return Summary(ReleasePhase.PROGRESSING, str(status.phase), message, reconciling=True)
+
+
+def _settled(draft: Draft) -> Summary:
+    active = draft.active
+    if active is None:
+        return Summary(ReleasePhase.PENDING, "Pending", "nothing serves yet", reconciling=True)
+    serving, wanted = len(draft.serving(active)), draft.spec.replicas
+    message = f"{active} serves with {serving} of {wanted} Pods"
+    if serving < wanted:
+        return Summary(ReleasePhase.PROGRESSING, "Scaling", message, reconciling=True)
+    return Summary(ReleasePhase.ACTIVE, "Active", message, ready=True)
+
+
+def _selector(draft: Draft, active: str | None) -> str:
+    release = draft.snapshot.release.metadata.name
+    revision = f",{REVISION_LABEL}={active}" if active else ""
+    return f"{RELEASE_LABEL}={release}{revision}"
+
+
+def _conditions(draft: Draft, summary: Summary) -> tuple[Condition, ...]:
+    conditions = tuple(
+        condition
+        for condition in draft.status.conditions
+        if condition.type not in ("Reconciling", "Stalled")
+        or (condition.type == "Reconciling" and summary.reconciling)
+        or (condition.type == "Stalled" and summary.stalled)
+    )
+    wished = [("Ready", Status.TRUE if summary.ready else Status.FALSE)]
+    if summary.reconciling:
+        wished.append(("Reconciling", Status.TRUE))
+    if summary.stalled:
+        wished.append(("Stalled", Status.TRUE))
+    for type_, status in wished:
+        conditions = _set(draft, conditions, type_, status, summary.reason, summary.message)
+    for type_, name in (("Verified", draft.wanted or draft.active), ("Healthy", draft.active)):
+        found = find_condition(draft.revisions[name].conditions, type_) if name else None
+        if found is not None:
+            conditions = _set(draft, conditions, type_, found.status, found.reason, found.message)
+    return conditions
+
+
+def _set(
+    draft: Draft,
+    conditions: tuple[Condition, ...],
+    type_: str,
+    status: Status,
+    reason: str,
+    message: str,
+) -> tuple[Condition, ...]:
+    new = Condition(
+        type=type_,
+        status=status,
+        reason=reason,
+        message=message[:2048],
+        observed_generation=draft.snapshot.release.metadata.generation,
+        last_transition_time=draft.now,
+    )
+    return set_condition(conditions, new, now=draft.now)

@@ -1,0 +1,95 @@
+"""Which revision does the spec stand for? Tags are resolved once for it, then never again."""
+
+from immutablerelease.api.release import Source
+from immutablerelease.api.revision import RevisionPhase, RevisionSpec, RevisionStatus
+
+from ..draft import IN_FLIGHT, REFUSED, Draft
+from ..identity import revision_name
+from ..plan import EventType, RecordRevision, Resolve
+from ..snapshot import Resolution
+
+
+def identify(draft: Draft) -> None:
+    """Find the revision of the present spec, or have its template resolved."""
+    source = draft.status.source
+    if (
+        source is not None
+        and source.template_hash == draft.snapshot.template_hash
+        and source.revision in draft.revisions
+    ):
+        draft.wanted = source.revision
+    elif not draft.spec.paused:
+        _resolve(draft)
+    _supersede(draft)
+    _return(draft)
+
+
+def _resolve(draft: Draft) -> None:
+    draft.resolve = Resolve(draft.snapshot.template_hash)
+    resolution = draft.snapshot.resolution
+    if (
+        not isinstance(resolution, Resolution)
+        or resolution.template_hash != draft.snapshot.template_hash
+    ):
+        return
+    release = draft.snapshot.release.metadata
+    name = revision_name(release.name, resolution.template)
+    if name in draft.revisions:
+        draft.wanted = name
+        draft.resolve = None
+    else:
+        draft.do(RecordRevision(name, _spec(draft, resolution)))
+        draft.tell(EventType.NORMAL, "RevisionRecorded", f"{name} recorded", name)
+    draft.change_release(
+        source=Source(
+            generation=release.generation,
+            template_hash=resolution.template_hash,
+            revision=name,
+        )
+    )
+
+
+def _spec(draft: Draft, resolution: Resolution) -> RevisionSpec:
+    numbers = [revision.spec.number for revision in draft.snapshot.revisions.values()]
+    return RevisionSpec(
+        release=draft.snapshot.release.metadata.name,
+        number=max(numbers, default=0) + 1,
+        generation=draft.snapshot.release.metadata.generation,
+        template_hash=resolution.template_hash,
+        template=dict(resolution.template),
+        images=resolution.images,
+        config=resolution.config,
+    )
+
+
+def _supersede(draft: Draft) -> None:
+    """Whatever else is in flight gives way to the newest spec."""
+    for name in list(draft.flying()):
+        if name not in (draft.wanted, draft.active):
+            draft.change(
+                name,
+                phase=RevisionPhase.SUPERSEDED,
+                left_at=draft.now,
+                approved=False,
+                message="superseded by a newer spec before it served",
+            )
+            draft.tell(EventType.NORMAL, "Superseded", f"{name} gives way to a newer spec", name)
+
+
+def _return(draft: Draft) -> None:
+    """A spec that returns to an earlier revision puts that revision in flight again."""
+    name = draft.wanted
+    if name is None or name == draft.active:
+        return
+    status: RevisionStatus = draft.revisions[name]
+    if status.phase in IN_FLIGHT or status.phase in REFUSED:
+        return
+    draft.change(
+        name,
+        phase=RevisionPhase.PENDING,
+        started_at=None,
+        tested_at=None,
+        left_at=None,
+        approved=False,
+        message="wanted again",
+    )

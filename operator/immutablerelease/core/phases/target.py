@@ -1,0 +1,81 @@
+"""Where does a revert go, and can its target take the traffic?"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from immutablerelease.api.revision import RevisionPhase
+
+from .. import signals
+from ..draft import REFUSED, Draft
+from ..snapshot import PodView
+
+
+class Fitness(StrEnum):
+    """Whether a target can take the traffic now."""
+
+    READY = "Ready"
+    # Nothing is known yet of its probes; they are being asked.
+    UNPROVEN = "Unproven"
+    # It fails the same probes, so reverting would not help.
+    FAILING = "Failing"
+    # It has no ready Pod; it must be started first.
+    COLD = "Cold"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A revision that a revert may go to."""
+
+    name: str
+    fitness: Fitness
+    message: str = ""
+
+
+def known_good(draft: Draft, leaving: str | None) -> str | None:
+    """The newest other revision that was good; without one, the newest other that served."""
+    eligible = [
+        (status.good_since is not None, status.active_since, name)
+        for name, status in draft.revisions.items()
+        if name != leaving
+        and status.active_since is not None
+        and status.phase not in REFUSED
+        and draft.verified(name)
+    ]
+    return max(eligible)[2] if eligible else None
+
+
+def examine(draft: Draft, name: str) -> Target:
+    """Whether a revision can take the traffic now."""
+    pods = draft.serving(name)
+    if not pods:
+        return Target(name, Fitness.COLD)
+    probes = draft.spec.health.probes
+    states = draft.snapshot.probes.get(name, {})
+    if any(signals.all_answer([pod], probes, states) for pod in pods):
+        return Target(name, Fitness.READY)
+    refusal = _refusal(draft, name, pods)
+    if refusal:
+        return Target(name, Fitness.FAILING, refusal)
+    return Target(name, Fitness.UNPROVEN)
+
+
+def started(draft: Draft, name: str) -> bool:
+    """Whether a target that was started from nothing is at full size and proven."""
+    pods = draft.serving(name)
+    states = draft.snapshot.probes.get(name, {})
+    return len(pods) >= max(1, draft.spec.replicas) and signals.all_pass(
+        pods, draft.spec.health.probes, states
+    )
+
+
+def retired(draft: Draft, name: str) -> bool:
+    """Whether a revision served once and is not served from now."""
+    return draft.revisions[name].phase in (RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED)
+
+
+def _refusal(draft: Draft, name: str, pods: tuple[PodView, ...]) -> str:
+    for pod in pods:
+        for probe, state in draft.snapshot.probes.get(name, {}).get(pod.uid, {}).items():
+            if state.failures:
+                return f"probe {probe} fails on Pod {pod.name} too: {state.message}"
+    return ""

@@ -1,0 +1,83 @@
+"""Are the images of the candidate proven? Nothing starts before they are."""
+
+from immutablerelease.api.conditions import Status
+from immutablerelease.api.revision import RevisionPhase, Verification
+
+from ..draft import IN_FLIGHT, Draft
+from ..plan import EventType, Verify
+from ..snapshot import VerdictView
+
+_STATUS = {"Verified": Status.TRUE, "Refused": Status.FALSE, "Unknown": Status.UNKNOWN}
+
+
+def verify(draft: Draft) -> None:
+    """Have the wanted revision verified by the policies that hold now, and take the verdict."""
+    name = draft.wanted
+    if name is None or name == draft.active:
+        return
+    status = draft.revisions[name]
+    if status.phase not in IN_FLIGHT and status.phase is not RevisionPhase.REJECTED:
+        return
+    if decided(draft, name):
+        return
+    verdict = draft.snapshot.verdicts.get(name)
+    if verdict is None or verdict.policies != draft.snapshot.policies:
+        draft.verify.append(Verify(name, draft.snapshot.policies))
+        return
+    _take(draft, name, verdict)
+
+
+def decided(draft: Draft, name: str) -> bool:
+    """Whether the present policies have given a verdict that stands."""
+    verification = draft.revisions[name].verification
+    return (
+        verification is not None
+        and verification.policies == draft.snapshot.policies
+        and verification.verdict != "Unknown"
+    )
+
+
+def proven(draft: Draft, name: str) -> bool:
+    """Whether the present policies have verified it."""
+    return decided(draft, name) and draft.verified(name)
+
+
+def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
+    verification = Verification.model_validate(
+        {
+            "verdict": verdict.verdict,
+            "reason": verdict.reason,
+            "message": verdict.message,
+            "policies": verdict.policies,
+            "time": verdict.at,
+            "evidence": verdict.evidence,
+        }
+    )
+    before = draft.revisions[name].verification
+    if before is None or _news(before, verification):
+        draft.change(name, verification=verification)
+    draft.mark(name, "Verified", _STATUS[verdict.verdict], verdict.reason, verdict.message)
+    if verdict.verdict == "Unknown":
+        draft.verify.append(Verify(name, draft.snapshot.policies))
+        draft.change(name, message=f"not verified yet: {verdict.message}")
+    elif verdict.verdict == "Refused":
+        _reject(draft, name, verdict)
+    else:
+        _admit(draft, name, verdict)
+
+
+def _news(before: Verification, now: Verification) -> bool:
+    same = before.model_copy(update={"time": now.time})
+    return same != now
+
+
+def _reject(draft: Draft, name: str, verdict: VerdictView) -> None:
+    draft.change(name, phase=RevisionPhase.REJECTED, message=f"{verdict.reason}: {verdict.message}")
+    draft.tell(EventType.WARNING, "Rejected", f"{name}: {verdict.message}", name)
+
+
+def _admit(draft: Draft, name: str, verdict: VerdictView) -> None:
+    if draft.revisions[name].phase is RevisionPhase.REJECTED:
+        draft.change(name, phase=RevisionPhase.PENDING)
+    draft.change(name, message="verified")
+    draft.tell(EventType.NORMAL, "Verified", f"{name}: {verdict.message}", name)

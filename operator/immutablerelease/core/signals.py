@@ -1,0 +1,132 @@
+"""Reads health from Pods and probes. Absence of evidence is never health, and never failure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from immutablerelease.api.release import Probe
+
+from .probing import Outcome, ProbeState
+from .snapshot import PodView, ProbeStates
+
+# Waiting reasons that do not go away by themselves: the kubelet has tried and backs off.
+_IMAGE_REASONS = frozenset({"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
+_CRASH_REASONS = frozenset({"CrashLoopBackOff"})
+# A container that came back this often is crashing, whatever the kubelet calls its present state.
+_CRASH_RESTARTS = 3
+
+
+class Verdict(StrEnum):
+    """What the evidence says of a revision."""
+
+    HEALTHY = "Healthy"
+    UNKNOWN = "Unknown"
+    FAILING = "Failing"
+
+
+@dataclass(frozen=True)
+class Health:
+    """Verdict with its cause."""
+
+    verdict: Verdict
+    reason: str
+    message: str
+
+
+def crashing(pod: PodView) -> str:
+    """Why a Pod counts as crashing, or nothing."""
+    for container in pod.containers:
+        if container.waiting in _CRASH_REASONS or (
+            container.restarts >= _CRASH_RESTARTS and not pod.ready
+        ):
+            detail = container.message or container.terminated or container.waiting
+            return (
+                f"container {container.name} of Pod {pod.name} crashes "
+                f"({container.restarts} restarts{': ' + detail if detail else ''})"
+            )
+    return ""
+
+
+def died(pod: PodView) -> bool:
+    """Whether a container of a Pod that is not ready has ended since the Pod was made."""
+    return not pod.ready and any(
+        container.restarts > 0 or container.terminated or container.waiting in _CRASH_REASONS
+        for container in pod.containers
+    )
+
+
+def unpullable(pod: PodView) -> str:
+    """Why a Pod's image cannot be had, or nothing."""
+    for container in pod.containers:
+        if container.waiting in _IMAGE_REASONS:
+            return (
+                f"the image of container {container.name} of Pod {pod.name} cannot be pulled "
+                f"({container.waiting}{': ' + container.message if container.message else ''})"
+            )
+    return ""
+
+
+def waiting_for(pods: Sequence[PodView]) -> str:
+    """What keeps Pods from being ready, for a message."""
+    for pod in pods:
+        for container in pod.containers:
+            if container.waiting:
+                text = f"{container.waiting}: {container.message}".rstrip(": ")
+                return f"; container {container.name} of Pod {pod.name} waits ({text})"
+    return ""
+
+
+def workload_failure(pods: Sequence[PodView]) -> tuple[str, str] | None:
+    """Reason and message when the Pods of a candidate show that it cannot work."""
+    for pod in pods:
+        if message := crashing(pod):
+            return "CrashLoop", message
+        if message := unpullable(pod):
+            return "ImagePullFailed", message
+    return None
+
+
+def probe_failures(pods: Sequence[PodView], states: ProbeStates) -> dict[str, str]:
+    """Pods that fail a probe, by uid, with the message of it."""
+    failing = {}
+    for pod in pods:
+        for name, state in states.get(pod.uid, {}).items():
+            if state.outcome is Outcome.FAILING:
+                failing[pod.uid] = f"probe {name} fails on Pod {pod.name}: {state.message}"
+    return failing
+
+
+def _passes(state: ProbeState | None) -> bool:
+    return state is not None and state.outcome is Outcome.PASSING
+
+
+def _answers(state: ProbeState | None) -> bool:
+    return state is not None and state.answers
+
+
+def _everywhere(
+    holds: Callable[[ProbeState | None], bool],
+    pods: Sequence[PodView],
+    probes: Sequence[Probe],
+    states: ProbeStates,
+) -> bool:
+    return bool(pods) and all(
+        holds(states.get(pod.uid, {}).get(probe.name)) for pod in pods for probe in probes
+    )
+
+
+def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
+    """Whether there are Pods and every probe passes on every one of them."""
+    return _everywhere(_passes, pods, probes, states)
+
+
+def all_answer(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
+    """Whether there are Pods and the newest attempt of every probe passed on every one of them."""
+    return _everywhere(_answers, pods, probes, states)
+
+
+def pending_probes(
+    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
+) -> list[str]:
+    """Names of probes that have not passed on some Pod."""
+    return [probe.name for probe in probes if not all_pass(pods, [probe], states)]
