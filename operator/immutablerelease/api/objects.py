@@ -6,8 +6,20 @@ from datetime import datetime
 from typing import Any, Self
 
 from .action import ActionSpec, ActionStatus
+from .meta import API_VERSION
 from .release import ReleaseSpec, ReleaseStatus
 from .revision import RevisionSpec, RevisionStatus
+
+
+def owner(kind: str, name: str, uid: str) -> dict[str, Any]:
+    """A controller reference to an object of one of the kinds."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+    }
 
 
 @dataclass(frozen=True)

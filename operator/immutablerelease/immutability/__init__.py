@@ -1,0 +1,1 @@
+"""What makes a revision unchangeable: its workload, its frozen configuration, drift."""

@@ -1,0 +1,120 @@
+"""Blue-green on plain Services: one selector names one revision, one write moves all traffic.
+
+The record of why the traffic goes there is an annotation of the same Service, so both change in
+one write and a crash can never separate them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from immutablerelease.api.base import format_time
+from immutablerelease.api.meta import (
+    MANAGED_BY_LABEL,
+    MANAGER,
+    RELEASE_LABEL,
+    REVISION_LABEL,
+    ROUTE_ANNOTATION,
+)
+from immutablerelease.api.objects import Release, Revision, owner
+from immutablerelease.core.snapshot import Route, RouteRecord
+
+Object = Mapping[str, Any]
+
+
+def release_service(release: Release, record: RouteRecord) -> dict[str, Any]:
+    """The Service that clients use, pointing at the revision that the record names."""
+    name = release.metadata.name
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": release.metadata.namespace,
+            "labels": {MANAGED_BY_LABEL: MANAGER, RELEASE_LABEL: name},
+            "annotations": {ROUTE_ANNOTATION: write_record(record)},
+            "ownerReferences": [owner("ImmutableRelease", name, release.metadata.uid)],
+        },
+        "spec": {
+            "selector": {RELEASE_LABEL: name, REVISION_LABEL: record.revision},
+            "ports": _ports(release),
+        },
+    }
+
+
+def revision_service(release: Release, revision: Revision) -> dict[str, Any]:
+    """The Service of one revision, for previews; it never moves."""
+    name = revision.metadata.name
+    labels = {RELEASE_LABEL: release.metadata.name, REVISION_LABEL: name}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": release.metadata.namespace,
+            "labels": {MANAGED_BY_LABEL: MANAGER, **labels},
+            "ownerReferences": [owner("ReleaseRevision", name, revision.metadata.uid)],
+        },
+        "spec": {"selector": labels, "ports": _ports(release)},
+    }
+
+
+def read_route(release: Release, service: Object | None, slices: Iterable[Object]) -> Route:
+    """Where the release's Service sends its traffic; an unreadable record counts as none."""
+    if service is None:
+        return Route(record=None, selected=None)
+    selector = service["spec"].get("selector") or {}
+    named = selector.get(RELEASE_LABEL) == release.metadata.name and len(selector) == 2
+    return Route(
+        record=read_record(service["metadata"].get("annotations", {}).get(ROUTE_ANNOTATION)),
+        selected=selector.get(REVISION_LABEL) if named else None,
+        endpoints=_endpoints(release.metadata.name, slices),
+        current=_current(release, service),
+    )
+
+
+def write_record(record: RouteRecord) -> str:
+    """The record as the annotation holds it."""
+    fields = {key: value for key, value in asdict(record).items() if value is not None}
+    return json.dumps({**fields, "at": format_time(record.at)}, sort_keys=True)
+
+
+def read_record(text: str | None) -> RouteRecord | None:
+    """The record of an annotation, or None when somebody made it unreadable."""
+    if not text:
+        return None
+    try:
+        fields = json.loads(text)
+        return RouteRecord(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _ports(release: Release) -> list[dict[str, Any]]:
+    return [port.wire() for port in release.spec.service.ports]
+
+
+def _current(release: Release, service: Object) -> bool:
+    """Whether the Service has the ports that the release wants, and no tricks added."""
+    spec = service["spec"]
+    live = [
+        {key: value for key, value in port.items() if key != "nodePort"}
+        for port in spec.get("ports", [])
+    ]
+    harmless = not spec.get("externalIPs") and not spec.get("publishNotReadyAddresses")
+    return live == _ports(release) and harmless
+
+
+def _endpoints(release: str, slices: Iterable[Object]) -> frozenset[str]:
+    """Names of the ready Pods in the slices of the release's own Service."""
+    names = set()
+    for item in slices:
+        if item["metadata"].get("labels", {}).get("kubernetes.io/service-name") != release:
+            continue
+        for endpoint in item.get("endpoints") or ():
+            target = endpoint.get("targetRef") or {}
+            if endpoint.get("conditions", {}).get("ready") and target.get("kind") == "Pod":
+                names.add(target["name"])
+    return frozenset(names)
