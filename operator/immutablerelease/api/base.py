@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    JsonValue,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+# Five digits of a unit keep every duration inside what a datetime, and CEL's `duration`, can hold.
+_DURATION = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$"
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 
 
@@ -24,6 +32,11 @@ class Rule:
     rule: str
     message: str
     optional_old_self: bool = False
+
+
+def keyed(*keys: str) -> dict[str, JsonValue]:
+    """Schema of a list whose items are told apart by these fields; duplicates are refused."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 class Model(BaseModel):
@@ -43,7 +56,7 @@ def parse_duration(value: object) -> object:
     """Seconds from a Kubernetes-style duration such as `1m30s`; numbers pass through."""
     if not isinstance(value, str):
         return value
-    if not re.match(_DURATION, value):
+    if not re.fullmatch(_DURATION, value):
         raise ValueError(f"duration must look like 500ms, 2s, 10m or 1h30m (got {value!r})")
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
 

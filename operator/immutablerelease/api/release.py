@@ -1,24 +1,29 @@
 """ImmutableRelease: the one manifest that a team writes for an application."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Duration, Model, Rule
+from .base import Duration, Model, Rule, keyed
 from .conditions import Condition
-from .meta import GROUP
+from .template import PodTemplate
 
-Name = Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
+_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+Name = Annotated[str, Field(max_length=63, pattern=_LABEL)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+# A container names its ports in 15 characters, a Service in 63.
+TargetPort = PortNumber | Annotated[str, Field(max_length=15, pattern=_LABEL)]
+ProbePort = PortNumber | Name
 
 
 class ServicePort(Model):
     """A port of the Services that the operator makes for the release."""
 
     name: Annotated[Name, Field(description="Name of the port; probes refer to it.")]
-    port: Annotated[int, Field(description="Port of the Service.", ge=1, le=65535)]
+    port: Annotated[PortNumber, Field(description="Port of the Service.")]
     target_port: Annotated[
-        int | str,
+        TargetPort,
         Field(description="Port of the Pod, by number or by the name of a container port."),
     ]
     protocol: Annotated[
@@ -32,9 +37,21 @@ class ServicePort(Model):
 class ReleaseService(Model):
     """The Service that clients use; the operator makes it and one more for each revision."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.ports.all(p, self.ports.exists_one(q, "
+            "q.port == p.port && q.protocol == p.protocol))",
+            "a port of the Service is used once: two of `ports` have the same port and protocol",
+        ),
+    )
     ports: Annotated[
         tuple[ServicePort, ...],
-        Field(description="Ports of the Service.", min_length=1, max_length=32),
+        Field(
+            description="Ports of the Service.",
+            min_length=1,
+            max_length=32,
+            json_schema_extra=keyed("name"),
+        ),
     ]
 
 
@@ -77,7 +94,7 @@ class HttpProbe(Model):
 
     path: Annotated[str, Field(description="Path to request.", max_length=1024, pattern="^/")] = "/"
     port: Annotated[
-        int | str,
+        ProbePort,
         Field(description="Port number of the Pod, or the name of a port of `service.ports`."),
     ]
     expect_status: Annotated[
@@ -94,7 +111,7 @@ class TcpProbe(Model):
     """A TCP connection to every Pod's own address."""
 
     port: Annotated[
-        int | str,
+        ProbePort,
         Field(description="Port number of the Pod, or the name of a port of `service.ports`."),
     ]
 
@@ -104,6 +121,16 @@ class Probe(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("has(self.http) != has(self.tcp)", "a probe has exactly one of http or tcp"),
+        Rule(
+            "duration(self.interval) >= duration('100ms')",
+            "interval is at least 100ms: Pods have other work to do",
+        ),
+        Rule(
+            "duration(self.timeout) > duration('0s') "
+            "&& duration(self.timeout) <= duration(self.interval)",
+            "timeout is more than 0s and not longer than interval (where they are not written, "
+            "timeout is 1s and interval 2s)",
+        ),
     )
     name: Annotated[Name, Field(description="Name of the probe, unique in the release.")]
     http: Annotated[HttpProbe | None, Field(description="Probe by HTTP.")] = None
@@ -121,6 +148,12 @@ class Probe(Model):
 class Health(Model):
     """What a revision must show before and after it gets traffic."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "duration(self.progressDeadline) >= duration('1s')",
+            "progressDeadline is at least 1s: no revision could ever start",
+        ),
+    )
     progress_deadline: Annotated[
         Duration, Field(description="Time for a candidate to be ready and to pass its probes.")
     ] = 300.0
@@ -134,7 +167,9 @@ class Health(Model):
     probes: Annotated[
         tuple[Probe, ...],
         Field(
-            description="Probes of the operator, on top of the Pods' own readiness.", max_length=16
+            description="Probes of the operator, on top of the Pods' own readiness.",
+            max_length=16,
+            json_schema_extra=keyed("name"),
         ),
     ] = ()
 
@@ -174,6 +209,7 @@ class Config(Model):
             description="Objects used as they are, such as credentials that rotate. Every other "
             "ConfigMap and Secret that the template names is copied for the revision.",
             max_length=64,
+            json_schema_extra=keyed("kind", "name"),
         ),
     ] = ()
 
@@ -181,6 +217,27 @@ class Config(Model):
 class ReleaseSpec(Model):
     """What the team wants to run."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.service.ports.all(s, type(s.targetPort) == int || "
+            + " || ".join(
+                f"(has(self.template.spec.{kind}) && self.template.spec.{kind}.exists(c, "
+                "has(c.ports) && c.ports.exists(p, has(p.name) && p.name == s.targetPort)))"
+                for kind in ("containers", "initContainers")
+            )
+            + ")",
+            "a targetPort by name must be the name of a container port in the template",
+        ),
+        *(
+            Rule(
+                f"!has(self.health.probes) || self.health.probes.all(p, !has(p.{kind}) || "
+                f"type(p.{kind}.port) == int || "
+                f"self.service.ports.exists(s, s.name == p.{kind}.port))",
+                f"the port of a probe by {kind} must be a number or a name in `service.ports`",
+            )
+            for kind in ("http", "tcp")
+        ),
+    )
     replicas: Annotated[
         int,
         Field(
@@ -191,7 +248,7 @@ class ReleaseSpec(Model):
         ),
     ] = 1
     template: Annotated[
-        dict[str, Any],
+        PodTemplate,
         Field(description="Template of the Pods. Every change of it is a new revision."),
     ]
     service: Annotated[ReleaseService, Field(description="How clients reach the release.")]
@@ -286,19 +343,26 @@ class ReleaseStatus(Model):
     ] = None
     revert: Annotated[Revert | None, Field(description="A move back under way.")] = None
     traffic: Annotated[
-        tuple[TrafficShare, ...], Field(description="Where the traffic goes.", max_length=16)
+        tuple[TrafficShare, ...],
+        Field(
+            description="Where the traffic goes.",
+            max_length=16,
+            json_schema_extra=keyed("revision"),
+        ),
     ] = ()
     replicas: Annotated[int, Field(description="Pods of the active revision.", ge=0)] = 0
     ready_replicas: Annotated[
         int, Field(description="Ready Pods of the active revision.", ge=0)
     ] = 0
     selector: Annotated[
-        str, Field(description="Label selector of the active Pods, for autoscalers.")
+        str,
+        Field(description="Label selector of the active Pods, for autoscalers.", max_length=512),
     ] = ""
     conditions: Annotated[
         tuple[Condition, ...],
-        Field(description="Ready, Reconciling, Stalled, Verified, Healthy.", max_length=16),
+        Field(
+            description="Ready, Reconciling, Stalled, Verified, Healthy.",
+            max_length=16,
+            json_schema_extra=keyed("type"),
+        ),
     ] = ()
-
-
-RESERVED_PREFIX = f"{GROUP}/"

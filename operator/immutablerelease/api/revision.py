@@ -1,12 +1,13 @@
 """ReleaseRevision: one version of a release, recorded by the operator and never changed."""
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Model, Rule, Time
+from .base import Model, Rule, Time, keyed
 from .conditions import Condition
+from .template import FrozenTemplate
 
 
 class RevisionPhase(StrEnum):
@@ -31,9 +32,7 @@ class ResolvedImage(Model):
     source: Annotated[str, Field(description="Image as written in the release.", max_length=512)]
     image: Annotated[
         str,
-        Field(
-            description="Image by digest.", max_length=512, pattern=r"^.+@sha256:[a-f0-9]{64}$"
-        ),
+        Field(description="Image by digest.", max_length=512, pattern=r"^.+@sha256:[a-f0-9]{64}$"),
     ]
 
 
@@ -58,7 +57,7 @@ class RevisionSpec(Model):
         str, Field(description="Hash of the template as it was written.", max_length=64)
     ]
     template: Annotated[
-        dict[str, Any],
+        FrozenTemplate,
         Field(description="Template of the Pods, images by digest, configuration frozen."),
     ]
     images: Annotated[
@@ -122,9 +121,9 @@ class RevisionStatus(Model):
     ] = ""
     verification: Annotated[Verification | None, Field(description="Who signed what.")] = None
     failure: Annotated[Failure | None, Field(description="Why it failed.")] = None
-    approved: Annotated[
-        bool, Field(description="Promotion was asked for by a ReleaseAction.")
-    ] = False
+    approved: Annotated[bool, Field(description="Promotion was asked for by a ReleaseAction.")] = (
+        False
+    )
     last_action: Annotated[
         str | None,
         Field(description="UID of the last ReleaseAction that changed it.", max_length=64),
@@ -138,5 +137,6 @@ class RevisionStatus(Model):
     left_at: Annotated[Time | None, Field(description="When it lost the traffic.")] = None
     ready_replicas: Annotated[int, Field(description="Ready Pods.", ge=0)] = 0
     conditions: Annotated[
-        tuple[Condition, ...], Field(description="Verified and Healthy.", max_length=16)
+        tuple[Condition, ...],
+        Field(description="Verified and Healthy.", max_length=16, json_schema_extra=keyed("type")),
     ] = ()
