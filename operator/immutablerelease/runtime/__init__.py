@@ -1,0 +1,1 @@
+"""Observes the cluster, applies plans to it, and tells about itself."""

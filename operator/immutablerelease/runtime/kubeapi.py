@@ -1,0 +1,336 @@
+"""The API server over HTTP: one connection pool, bounded requests, bounded repeats.
+
+Rules: every request has a timeout; a repeat happens only where it is harmless and only a bounded
+number of times; whatever goes wrong is an `ApiError`.
+"""
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+
+from immutablerelease.api.meta import MANAGER
+
+from .client import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Kind,
+    NotFound,
+    Object,
+    Unavailable,
+)
+
+Objects = list[Object]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long and how often a request is tried."""
+
+    timeout: float = 10.0
+    connect_timeout: float = 5.0
+    attempts: int = 4
+    first_pause: float = 0.25
+    # A longer Retry-After is not slept through here: the caller learns of it and waits in its queue
+    longest_pause: float = 5.0
+    # Objects in one page of a list: parsing a page holds the event loop for some 20 ms.
+    page: int = 250
+    # Lists restarted because their continue token expired.
+    restarts: int = 2
+
+
+@dataclass(frozen=True)
+class _Call:
+    """One request, and whether sending it twice does the same as sending it once."""
+
+    verb: str
+    method: str
+    path: str
+    idempotent: bool
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Object | None = None
+    content_type: str = "application/json"
+
+    @property
+    def about(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+# verb, status code or "error", seconds
+Observe = Callable[[str, str, float], None]
+
+
+async def load_configuration(configuration: Configuration) -> None:
+    """Address and credentials: KUBECONFIG if it is set, else the Pod's own, else ~/.kube/config."""
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG")
+    if in_pod:
+        # Installs a hook that reads the token file again every minute.
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    else:
+        await load_kube_config(  # type: ignore[no-untyped-call]
+            client_configuration=configuration, persist_config=False
+        )
+
+
+class KubeApi:
+    """`Api` on one connection pool."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        *,
+        load: Callable[[Configuration], Awaitable[None]] = load_configuration,
+        limits: Limits = Limits(),
+        observe: Observe = lambda verb, code, seconds: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: random.Random | None = None,
+    ) -> None:
+        self._configuration = configuration
+        self._load = load
+        self._limits = limits
+        self._observe = observe
+        self._sleep = sleep
+        self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, protects nothing)
+        self._rest = RESTClientObject(configuration)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
+
+    @classmethod
+    async def connect(
+        cls,
+        *,
+        connections: int = 32,
+        observe: Observe = lambda verb, code, seconds: None,
+    ) -> Self:
+        """The API server that the environment names."""
+        configuration = Configuration(connection_pool_maxsize=connections)
+        await load_configuration(configuration)
+        return cls(configuration, observe=observe)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._rest.close()
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        """One object; `NotFound` when there is none."""
+        return await self._send(_Call("get", "GET", kind.path(namespace, name), idempotent=True))
+
+    async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> Objects:
+        """All objects, page by page; begins anew when the pages grew too old on the way."""
+        for _ in range(self._limits.restarts):
+            try:
+                return await self._pages(kind, namespace, selector)
+            except _Expired:
+                continue
+        return await self._pages(kind, namespace, selector)
+
+    async def apply(
+        self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
+    ) -> Object:
+        """Server-side apply as the operator's one field manager, taking over what others hold."""
+        return await self._send(
+            _Call(
+                "apply",
+                "PATCH",
+                kind.path(namespace, obj["metadata"]["name"], subresource),
+                idempotent=True,
+                query={"fieldManager": MANAGER, "force": "true"},
+                body=_typed(kind, obj),
+                content_type="application/apply-patch+yaml",
+            )
+        )
+
+    async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        """Create; `AlreadyExists` when the name is taken."""
+        return await self._send(
+            _Call(
+                "create",
+                "POST",
+                kind.path(namespace),
+                idempotent=False,
+                query={"fieldManager": MANAGER},
+                body=_typed(kind, obj),
+            )
+        )
+
+    async def replace(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        """Replace; `Conflict` unless the object still has the resourceVersion that `obj` names."""
+        return await self._send(
+            _Call(
+                "replace",
+                "PUT",
+                kind.path(namespace, obj["metadata"]["name"]),
+                idempotent=False,
+                query={"fieldManager": MANAGER},
+                body=_typed(kind, obj),
+            )
+        )
+
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        propagation: str = "Background",
+    ) -> None:
+        """Delete. A repeat after a lost answer ends in `NotFound`, which says that it is gone."""
+        options: Object = {"kind": "DeleteOptions", "apiVersion": "v1"}
+        options["propagationPolicy"] = propagation
+        if uid is not None:
+            options["preconditions"] = {"uid": uid}
+        path = kind.path(namespace, name)
+        await self._send(_Call("delete", "DELETE", path, idempotent=True, body=options))
+
+    async def _pages(self, kind: Kind, namespace: str | None, selector: str) -> Objects:
+        query = {"limit": str(self._limits.page)}
+        if selector:
+            query["labelSelector"] = selector
+        items: Objects = []
+        while True:  # ends with the last page; an expired list raises
+            call = _Call("list", "GET", kind.path(namespace), idempotent=True, query=query)
+            page = await self._send(call)
+            # The items of a list of a built-in kind do not say what they are.
+            items += [_typed(kind, item) for item in page.get("items") or ()]
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return items
+            query = {**query, "continue": token}
+
+    async def _send(self, call: _Call) -> Object:
+        for attempt in range(self._limits.attempts - 1):
+            try:
+                return await self._once(call)
+            except _Unauthorized:
+                # The token was rotated between two readings of its file, or a plugin's expired.
+                await self._renew_credentials(call)
+            except Unavailable as error:
+                # 429 is told before anything is done, so that even a create may be repeated.
+                if not call.idempotent and error.code != 429:
+                    raise
+                if (error.retry_after or 0) > self._limits.longest_pause:
+                    raise
+                await self._sleep(self._pause(attempt, error.retry_after))
+        return await self._once(call)
+
+    async def _renew_credentials(self, call: _Call) -> None:
+        try:
+            async with asyncio.timeout(self._limits.timeout):
+                await self._load(self._configuration)
+        except (ConfigException, OSError) as error:
+            raise Unavailable(f"no credentials: {error}", about=call.about) from error
+
+    def _pause(self, attempt: int, retry_after: float | None) -> float:
+        if retry_after is not None:
+            return retry_after + self._jitter.uniform(0, self._limits.first_pause)
+        longest = min(self._limits.first_pause * 2.0**attempt, self._limits.longest_pause)
+        return self._jitter.uniform(longest / 2, longest)
+
+    async def _once(self, call: _Call) -> Object:
+        started = time.monotonic()
+        code = "error"
+        try:
+            async with asyncio.timeout(self._limits.timeout):
+                status, headers, data = await self._exchange(call)
+            code = str(status)
+        except TimeoutError:
+            message = f"no answer within {self._limits.timeout:g} s"
+            raise Unavailable(message, about=call.about) from None
+        except (aiohttp.ClientError, OSError, ConfigException) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}", about=call.about) from error
+        finally:
+            self._observe(call.verb, code, time.monotonic() - started)
+        if status >= 300:
+            raise _error(call, status, headers, data)
+        return _parsed(call, data)
+
+    async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": call.content_type,
+            "User-Agent": MANAGER,
+        }
+        for auth in (await self._configuration.auth_settings()).values():
+            headers[auth["key"]] = auth["value"]  # type: ignore[index]
+        url = f"{self._configuration.host}{call.path}"
+        if call.query:
+            url = f"{url}?{urlencode(call.query)}"
+        response = await self._rest.request(  # type: ignore[no-untyped-call]
+            call.method, url, headers=headers, body=call.body, _request_timeout=self._timeout
+        )
+        return response.status, response.headers, await response.read()
+
+
+class _Expired(Unavailable):
+    """The continue token of a list is too old."""
+
+
+class _Unauthorized(Unavailable):
+    """The credentials were not accepted."""
+
+    advice = "check the operator's ServiceAccount token, or the user of the kubeconfig"
+
+
+_TYPES: Final[Mapping[int, type[ApiError]]] = {
+    400: Invalid,
+    401: _Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: _Expired,
+    422: Invalid,
+    429: Unavailable,
+}
+# Schema errors of server-side apply come as a 500, and no repetition cures them:
+# https://github.com/kubernetes/kubernetes/issues/139253
+_SCHEMA_ERROR: Final = "failed to create typed patch object"
+
+
+def _error(call: _Call, code: int, headers: Mapping[str, str], data: bytes) -> ApiError:
+    status = _status(data)
+    message = str(status.get("message") or f"HTTP status {code}")[:2048]
+    type_ = _TYPES.get(code, Unavailable if code >= 500 else Invalid)
+    if code == 409 and status.get("reason") == "AlreadyExists":
+        type_ = AlreadyExists
+    if code == 500 and _SCHEMA_ERROR in message:
+        type_ = Invalid
+    # Kubernetes writes seconds, never a date.
+    seconds = headers.get("Retry-After", "")
+    retry_after = float(seconds) if seconds.isdigit() else None
+    return type_(message, about=call.about, code=code, retry_after=retry_after)
+
+
+def _status(data: bytes) -> Object:
+    """The Status object of an error; a proxy in between may answer with anything else."""
+    try:
+        status = json.loads(data)
+    except ValueError:
+        return {"message": data[:512].decode(errors="replace").strip()}
+    return status if isinstance(status, dict) else {}
+
+
+def _parsed(call: _Call, data: bytes) -> Object:
+    try:
+        parsed = json.loads(data)
+    except ValueError as error:
+        raise Unavailable(f"the answer is not JSON: {error}", about=call.about) from error
+    if not isinstance(parsed, dict):
+        raise Unavailable(f"the answer is no object: {type(parsed).__name__}", about=call.about)
+    return parsed
+
+
+def _typed(kind: Kind, obj: Object) -> Object:
+    return {"apiVersion": kind.api_version, "kind": kind.kind, **obj}

@@ -1,0 +1,216 @@
+"""What was last seen of every watched object, so that a decision reads no API server.
+
+Rules:
+- An older version never replaces a newer one, in whatever order events and lists arrive.
+- What was deleted stays deleted: a uid never comes back, so a late event of it is ignored.
+- What is handed out is the caller's own copy.
+- Contents of Secrets and ConfigMaps are not kept.
+
+Objects are kept as compressed JSON: a tenth of the memory of dicts, for some 30 microseconds per
+read. Resource versions are compared as integers, which Kubernetes guarantees since 1.35 and etcd
+always did: https://github.com/kubernetes/enhancements/issues/5504
+"""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from immutablerelease.api.meta import RELEASE_LABEL
+
+from .client import ACTIONS, CONFIG_MAPS, PODS, REVISIONS, SECRETS, Kind, Object
+
+Name = tuple[str, str]
+
+# Deleted uids remembered per kind; late events come within seconds.
+_REMEMBERED: Final = 8192
+_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    uid: str
+    version: int
+    # Position in the order of all puts.
+    order: int
+    release: str | None
+    packed: bytes
+
+    def open(self) -> Object:
+        obj: Object = json.loads(zlib.decompress(self.packed))
+        return obj
+
+
+@dataclass
+class _Table:
+    """All objects of one kind."""
+
+    entries: dict[Name, _Entry] = field(default_factory=dict)
+    # (namespace, release) -> names; a dict keeps the order in which they came
+    releases: dict[Name, dict[str, None]] = field(default_factory=dict)
+    deleted: dict[str, None] = field(default_factory=dict)
+
+    def insert(self, name: Name, entry: _Entry) -> None:
+        self.discard(name)
+        self.entries[name] = entry
+        if entry.release is not None:
+            self.releases.setdefault((name[0], entry.release), {})[name[1]] = None
+
+    def discard(self, name: Name) -> None:
+        entry = self.entries.pop(name, None)
+        if entry is None or entry.release is None:
+            return
+        names = self.releases[name[0], entry.release]
+        del names[name[1]]
+        if not names:
+            del self.releases[name[0], entry.release]
+
+    def bury(self, uid: str) -> None:
+        self.deleted[uid] = None
+        if len(self.deleted) > _REMEMBERED:
+            del self.deleted[next(iter(self.deleted))]
+
+
+class Store:
+    """Objects by kind, namespace and name, and by the release that they belong to."""
+
+    def __init__(self) -> None:
+        self._tables: dict[Kind, _Table] = {}
+        self._order = 0
+
+    def put(self, kind: Kind, obj: Object) -> bool:
+        """Keep the object if it is news; False for what is known already, older, or deleted."""
+        table = self._table(kind)
+        metadata = obj["metadata"]
+        name, uid, version = _name(obj), metadata.get("uid", ""), _version(obj)
+        if uid in table.deleted:
+            return False
+        known = table.entries.get(name)
+        if known is not None and version <= known.version:
+            return False
+        if known is not None and known.uid != uid:
+            table.bury(known.uid)
+        self._order += 1
+        packed = zlib.compress(json.dumps(trim(kind, obj), separators=(",", ":")).encode(), 1)
+        entry = _Entry(uid, version, self._order, release_of(kind, obj), packed)
+        table.insert(name, entry)
+        return True
+
+    def remove(self, kind: Kind, obj: Object) -> None:
+        """Forget the object for good; another one that has its name by now stays."""
+        table = self._table(kind)
+        uid = obj["metadata"].get("uid", "")
+        table.bury(uid)
+        known = table.entries.get(_name(obj))
+        if known is not None and known.uid == uid:
+            table.discard(_name(obj))
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        """The object, if there is one; cluster-scoped kinds have the namespace ``""``."""
+        entry = self._table(kind).entries.get((namespace, name))
+        return None if entry is None else entry.open()
+
+    def of_release(self, kind: Kind, namespace: str, release: str) -> list[Object]:
+        """All objects of the kind that belong to the release."""
+        table = self._table(kind)
+        names = table.releases.get((namespace, release), {})
+        return [table.entries[namespace, name].open() for name in names]
+
+    def all(self, kind: Kind, namespace: str | None = None) -> list[Object]:
+        """All objects of the kind. Opens every one: for thousands, ask for `names`."""
+        entries = self._table(kind).entries
+        return [entries[name].open() for name in self.names(kind, namespace) if name in entries]
+
+    def names(self, kind: Kind, namespace: str | None = None) -> list[Name]:
+        """Namespace and name of all objects of the kind."""
+        return [
+            name for name in self._table(kind).entries if namespace is None or name[0] == namespace
+        ]
+
+    def mark(self) -> int:
+        """The present moment in the order of puts; take it before a list that `prune` gets."""
+        return self._order
+
+    def prune(
+        self, kind: Kind, namespace: str | None, live: Iterable[Object], *, since: int
+    ) -> list[Object]:
+        """Remove, and return, what a full list does not hold: watches do not report all deletions.
+
+        Args:
+            kind: Kind that was listed.
+            namespace: Namespace that was listed; None for all.
+            live: The list.
+            since: `mark()` from before the list was asked for. What was put later may be younger
+                than the list and is kept.
+        """
+        table = self._table(kind)
+        uids = {obj["metadata"].get("uid", "") for obj in live}
+        gone = [
+            (name, entry)
+            for name, entry in table.entries.items()
+            if (namespace is None or name[0] == namespace)
+            and entry.uid not in uids
+            and entry.order <= since
+        ]
+        for name, entry in gone:
+            table.bury(entry.uid)
+            table.discard(name)
+        return [entry.open() for _, entry in gone]
+
+    def _table(self, kind: Kind) -> _Table:
+        table = self._tables.get(kind)
+        if table is None:
+            table = self._tables[kind] = _Table()
+        return table
+
+
+def release_of(kind: Kind, obj: Object) -> str | None:
+    """The release that an object belongs to; in the operator's own kinds the spec says it."""
+    if kind in (REVISIONS, ACTIONS):
+        release = obj.get("spec", {}).get("release")
+    else:
+        release = (obj["metadata"].get("labels") or {}).get(RELEASE_LABEL)
+    return release if isinstance(release, str) else None
+
+
+def trim(kind: Kind, obj: Object) -> Object:
+    """The object without what the operator never reads; the given one is not changed."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "managedFields"}
+    annotations = metadata.get("annotations")
+    if annotations and _APPLIED in annotations:
+        kept = {key: value for key, value in annotations.items() if key != _APPLIED}
+        metadata["annotations"] = kept
+    trimmed = {**obj, "metadata": metadata}
+    rule = _TRIMS.get(kind)
+    return rule(trimmed) if rule else trimmed
+
+
+def _trim_pod(pod: Object) -> Object:
+    spec = pod.get("spec", {})
+    containers = [
+        {key: container[key] for key in ("name", "image", "ports") if key in container}
+        for container in spec.get("containers", ())
+    ]
+    return {**pod, "spec": {"nodeName": spec.get("nodeName"), "containers": containers}}
+
+
+def _trim_contents(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in ("data", "binaryData")}
+
+
+_TRIMS: Final[Mapping[Kind, Callable[[Object], Object]]] = {
+    PODS: _trim_pod,
+    CONFIG_MAPS: _trim_contents,
+    SECRETS: _trim_contents,
+}
+
+
+def _name(obj: Object) -> Name:
+    metadata = obj["metadata"]
+    return metadata.get("namespace", ""), metadata["name"]
+
+
+def _version(obj: Object) -> int:
+    """The resource version; what has none counts as the oldest."""
+    return int(obj["metadata"].get("resourceVersion") or 0)
