@@ -1,0 +1,3 @@
+module immutablerelease.io/demo/app
+
+go 1.24

@@ -1,0 +1,129 @@
+"""What the load client saw: its file of requests, read window by window.
+
+A window holds every request sent between two times, without exception: it is complete only once all
+earlier requests have been written down too, so that a request that hangs cannot be missed.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import DemoError
+
+# The client's own time limit, and time for it to write.
+SETTLE = 5.0
+
+
+class RecordsMissing(DemoError):
+    """The load client did not write down what it sent."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One request."""
+
+    sequence: int
+    sent: float
+    millis: float
+    outcome: str
+    version: str
+
+    @property
+    def answered(self) -> float:
+        """When its answer, or the lack of one, was known."""
+        return self.sent + self.millis / 1000
+
+    @property
+    def failed(self) -> bool:
+        """Anything but a whole answer with a status of the 2xx is a failure."""
+        return not (self.outcome.isdigit() and self.outcome.startswith("2"))
+
+    @classmethod
+    def parse(cls, line: str) -> "Record":
+        """From a line of the client's file."""
+        sequence, sent, millis, outcome, version = line.rstrip("\n").split("\t")
+        return cls(int(sequence), float(sent), float(millis), outcome, version)
+
+
+@dataclass(frozen=True)
+class Window:
+    """All requests sent in a span of time."""
+
+    records: Sequence[Record]
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return len(self.records)
+
+    @property
+    def failures(self) -> Sequence[Record]:
+        """Those that failed, in the order in which they were sent."""
+        return [record for record in self.records if record.failed]
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return len(self.failures)
+
+    @property
+    def outage(self) -> float:
+        """Seconds from the first failed response to the last."""
+        times = [record.answered for record in self.failures]
+        return max(times) - min(times) if times else 0.0
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """How often each outcome was seen."""
+        return Counter(record.outcome for record in self.records)
+
+    @property
+    def versions(self) -> Sequence[str]:
+        """Versions that answered, in the order of their first answer."""
+        return list(dict.fromkeys(record.version for record in self.records if record.version))
+
+
+class Records:
+    """Reads the client's file while it is being written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._records: dict[int, Record] = {}
+
+    def latest(self) -> Sequence[Record]:
+        """All records so far, by the time at which they were sent."""
+        self._read()
+        return sorted(self._records.values(), key=lambda record: record.sequence)
+
+    def window(self, start: float, end: float) -> Window:
+        """Every request sent in [start, end); waits until none of them is open any more."""
+        deadline = time.monotonic() + max(0.0, end - time.time()) + SETTLE
+        while True:
+            records = self.latest()
+            if _complete(records, end):
+                return Window([record for record in records if start <= record.sent < end])
+            if time.monotonic() > deadline:
+                raise RecordsMissing(
+                    f"the load client wrote {len(records)} records and then nothing for "
+                    f"{SETTLE:.0f} s: it died or the machine stalled"
+                )
+            time.sleep(0.02)
+
+    def _read(self) -> None:
+        with self._path.open(encoding="utf-8") as file:
+            file.seek(self._offset)
+            text = file.read()
+        whole, separator, _ = text.rpartition("\n")
+        self._offset += len((whole + separator).encode())
+        for line in whole.splitlines():
+            record = Record.parse(line)
+            self._records[record.sequence] = record
+
+
+def _complete(records: Sequence[Record], end: float) -> bool:
+    """Whether a request after the window was answered and none before it is missing."""
+    following = next((record.sequence for record in records if record.sent >= end), None)
+    return following is not None and records[following].sequence == following
