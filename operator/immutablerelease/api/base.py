@@ -20,9 +20,14 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-# Five digits of a unit keep every duration inside what a datetime, and CEL's `duration`, can hold.
-_DURATION = r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$"
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_DURATION = re.compile(f"(?:{_PART.pattern})+")
+# Five digits of a unit keep every duration inside what a datetime, and CEL's `duration`, can hold.
+_DURATION_SCHEMA = {
+    "type": "string",
+    "pattern": r"^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$",
+    "maxLength": 32,
+}
 
 
 @dataclass(frozen=True)
@@ -53,12 +58,13 @@ class Model(BaseModel):
 
 
 def parse_duration(value: object) -> object:
-    """Seconds from a Kubernetes-style duration such as `1m30s`; numbers pass through."""
+    """Seconds, to the millisecond, from a duration such as `1m30s`; numbers pass through."""
     if not isinstance(value, str):
         return value
-    if not re.fullmatch(_DURATION, value):
+    if not _DURATION.fullmatch(value):
         raise ValueError(f"duration must look like 500ms, 2s, 10m or 1h30m (got {value!r})")
-    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    return round(seconds * 1000) / 1000
 
 
 def format_duration(seconds: float) -> str:
@@ -86,7 +92,7 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": _DURATION, "maxLength": 32}),
+    WithJsonSchema(_DURATION_SCHEMA),
 ]
 Time = Annotated[
     datetime,
