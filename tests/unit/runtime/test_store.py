@@ -1,0 +1,269 @@
+"""A cache that no late event can turn back."""
+
+import copy
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from immutablerelease.api.meta import RELEASE_LABEL
+from immutablerelease.runtime.client import ACTIONS, PODS, REVISIONS, SECRETS, SERVICES, Kind
+from immutablerelease.runtime.store import Store, trim
+
+
+def make(
+    name: str = "shop-1",
+    *,
+    version: int = 1,
+    uid: str = "u1",
+    namespace: str = "web",
+    release: str | None = "shop",
+    **fields,
+) -> dict:
+    metadata = {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": str(version)}
+    if release is not None:
+        metadata["labels"] = {RELEASE_LABEL: release}
+    return {"metadata": metadata, **fields}
+
+
+def names(objects: Iterable[dict]) -> list[str]:
+    return [obj["metadata"]["name"] for obj in objects]
+
+
+def test_what_was_put_is_found_by_name_and_by_release():
+    store = Store()
+    assert store.put(SERVICES, make("a"))
+    assert store.put(SERVICES, make("b", uid="u2", release="other"))
+    assert store.get(SERVICES, "web", "a") == make("a")
+    assert names(store.of_release(SERVICES, "web", "shop")) == ["a"]
+    assert names(store.all(SERVICES)) == ["a", "b"]
+    assert store.names(SERVICES, "web") == [("web", "a"), ("web", "b")]
+    assert store.get(PODS, "web", "a") is None
+    assert store.of_release(SERVICES, "elsewhere", "shop") == []
+    assert store.all(SERVICES, "elsewhere") == []
+
+
+@pytest.mark.parametrize("version", [4, 5], ids=["older", "the same"])
+def test_a_version_that_is_no_news_changes_nothing(version):
+    store = Store()
+    store.put(SERVICES, make(version=5, spec={"new": True}))
+    assert not store.put(SERVICES, make(version=version, spec={"new": False}))
+    assert store.get(SERVICES, "web", "shop-1")["spec"] == {"new": True}
+
+
+def test_versions_are_compared_as_numbers():
+    store = Store()
+    store.put(SERVICES, make(version=9))
+    assert store.put(SERVICES, make(version=10))
+
+
+def test_a_late_event_of_a_deleted_object_does_not_bring_it_back():
+    store = Store()
+    store.put(SERVICES, make(version=5))
+    store.remove(SERVICES, make(version=8))
+    assert not store.put(SERVICES, make(version=7))
+    assert store.get(SERVICES, "web", "shop-1") is None
+    assert store.of_release(SERVICES, "web", "shop") == []
+
+
+def test_another_object_may_take_the_name_of_a_deleted_one():
+    store = Store()
+    store.put(SERVICES, make(version=5))
+    store.remove(SERVICES, make(version=8))
+    assert store.put(SERVICES, make(version=9, uid="u2"))
+
+
+def test_a_late_deletion_of_the_former_holder_of_a_name_removes_nothing():
+    store = Store()
+    store.put(SERVICES, make(version=5))
+    assert store.put(SERVICES, make(version=9, uid="u2"))
+    store.remove(SERVICES, make(version=8))
+    assert store.get(SERVICES, "web", "shop-1")["metadata"]["uid"] == "u2"
+    assert not store.put(SERVICES, make(version=7)), "the former holder came back"
+
+
+def test_an_object_that_changes_its_release_is_found_by_the_new_one_only():
+    store = Store()
+    store.put(SERVICES, make(version=1))
+    store.put(SERVICES, make(version=2, release="other"))
+    assert store.of_release(SERVICES, "web", "shop") == []
+    assert names(store.of_release(SERVICES, "web", "other")) == ["shop-1"]
+
+
+@pytest.mark.parametrize("kind", [REVISIONS, ACTIONS], ids=lambda kind: kind.plural)
+def test_the_operators_own_kinds_belong_to_the_release_that_their_spec_names(kind: Kind):
+    store = Store()
+    store.put(kind, make(release=None, spec={"release": "shop"}))
+    assert names(store.of_release(kind, "web", "shop")) == ["shop-1"]
+
+
+def test_what_a_full_list_does_not_hold_is_removed_and_returned():
+    store = Store()
+    store.put(SERVICES, make("a", uid="u1"))
+    store.put(SERVICES, make("b", uid="u2"))
+    store.put(SERVICES, make("c", uid="u3", namespace="elsewhere"))
+    gone = store.prune(SERVICES, "web", [make("a", uid="u1")], since=store.mark())
+    assert names(gone) == ["b"]
+    assert names(store.all(SERVICES)) == ["a", "c"]
+    assert not store.put(SERVICES, make("b", uid="u2", version=99)), "a ghost came back"
+
+
+def test_an_object_that_appeared_after_the_list_was_asked_for_stays():
+    store = Store()
+    since = store.mark()
+    store.put(SERVICES, make("young"))
+    assert store.prune(SERVICES, None, [], since=since) == []
+    assert names(store.all(SERVICES)) == ["young"]
+
+
+def test_a_name_that_was_taken_over_is_pruned_for_its_former_holder():
+    store = Store()
+    store.put(SERVICES, make(uid="u1", version=5))
+    listed = make(uid="u2", version=9)
+    assert names(store.prune(SERVICES, "web", [listed], since=store.mark())) == ["shop-1"]
+    assert store.put(SERVICES, listed)
+
+
+def test_what_is_handed_out_is_the_callers_own():
+    store = Store()
+    given_in = make(spec={"list": [1]})
+    store.put(SERVICES, given_in)
+    given_in["spec"]["list"].append(2)
+    store.get(SERVICES, "web", "shop-1")["spec"]["list"].append(3)
+    assert store.get(SERVICES, "web", "shop-1")["spec"] == {"list": [1]}
+
+
+def test_cluster_scoped_objects_have_no_namespace():
+    store = Store()
+    store.put(SERVICES, {"metadata": {"name": "a", "uid": "u", "resourceVersion": "1"}})
+    assert store.get(SERVICES, "", "a") is not None
+
+
+def test_deleted_uids_are_not_remembered_for_ever():
+    store = Store()
+    for number in range(10_000):
+        store.remove(SERVICES, make(uid=f"u{number}"))
+    assert len(store._table(SERVICES).deleted) == 8192
+
+
+def test_trimming_drops_what_nobody_reads_and_leaves_the_original_alone():
+    pod = make(
+        spec={
+            "nodeName": "n1",
+            "volumes": [{}],
+            "containers": [{"name": "c", "image": "i", "env": [], "ports": [{"name": "http"}]}],
+        },
+        status={"podIP": "10.0.0.1"},
+    )
+    pod["metadata"]["managedFields"] = [{}]
+    pod["metadata"]["annotations"] = {
+        "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "kept": "yes",
+    }
+    before = copy.deepcopy(pod)
+    trimmed = trim(PODS, pod)
+    assert pod == before
+    assert "managedFields" not in trimmed["metadata"]
+    assert trimmed["metadata"]["annotations"] == {"kept": "yes"}
+    assert trimmed["spec"] == {
+        "nodeName": "n1",
+        "containers": [{"name": "c", "image": "i", "ports": [{"name": "http"}]}],
+    }
+    assert trimmed["status"] == {"podIP": "10.0.0.1"}
+
+
+def test_contents_of_secrets_are_never_kept():
+    store = Store()
+    store.put(SECRETS, make(data={"password": "aHVudGVyMg=="}, type="Opaque"))
+    assert "data" not in store.get(SECRETS, "web", "shop-1")
+
+
+@given(st.permutations(range(8)))
+@settings(max_examples=60, deadline=None)
+def test_events_in_any_order_end_in_the_last_state(order):
+    """Object u1 lives through versions 1 to 4 and is deleted at 5; u2 takes its name at 6."""
+    history = [("put", "u1", version) for version in (1, 2, 3, 4)]
+    history += [("remove", "u1", 5)] + [("put", "u2", version) for version in (6, 7, 8)]
+    store = Store()
+    for index in order:
+        verb, uid, version = history[index]
+        obj = make(uid=uid, version=version)
+        store.put(SERVICES, obj) if verb == "put" else store.remove(SERVICES, obj)
+    found = store.get(SERVICES, "web", "shop-1")["metadata"]
+    assert (found["uid"], found["resourceVersion"]) == ("u2", "8")
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """A cluster changes; its events arrive late, twice and out of order; lists come in between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store()
+        self.revision = 0
+        self.live: dict[str, dict] = {}
+        self.events: list[tuple[str, dict]] = []
+        self.dead: set[str] = set()
+        self.seen: dict[str, int] = {}
+
+    @rule(name=st.sampled_from("ab"), release=st.sampled_from(["r1", "r2", None]))
+    def change(self, name: str, release: str | None) -> None:
+        self.revision += 1
+        uid = self.live[name]["metadata"]["uid"] if name in self.live else f"u{self.revision}"
+        self.live[name] = make(name, uid=uid, version=self.revision, release=release)
+        self.events.append(("put", self.live[name]))
+
+    @rule(name=st.sampled_from("ab"))
+    def delete(self, name: str) -> None:
+        if name in self.live:
+            self.revision += 1
+            obj = copy.deepcopy(self.live.pop(name))
+            obj["metadata"]["resourceVersion"] = str(self.revision)
+            self.events.append(("remove", obj))
+
+    @rule(data=st.data())
+    def deliver(self, data) -> None:
+        if self.events:
+            verb, obj = data.draw(st.sampled_from(self.events))
+            if verb == "put":
+                self.store.put(SERVICES, obj)
+            else:
+                self.store.remove(SERVICES, obj)
+                self.dead.add(obj["metadata"]["uid"])
+
+    @rule()
+    def resync(self) -> None:
+        since = self.store.mark()
+        listed = [copy.deepcopy(obj) for obj in self.live.values()]
+        for obj in listed:
+            self.store.put(SERVICES, obj)
+        for obj in self.store.prune(SERVICES, None, listed, since=since):
+            self.dead.add(obj["metadata"]["uid"])
+        assert {obj["metadata"]["uid"] for obj in self.store.all(SERVICES)} == {
+            obj["metadata"]["uid"] for obj in self.live.values()
+        }
+
+    @invariant()
+    def nothing_dead_is_kept_and_nothing_goes_back(self) -> None:
+        for obj in self.store.all(SERVICES):
+            metadata = obj["metadata"]
+            assert metadata["uid"] not in self.dead
+            version = int(metadata["resourceVersion"])
+            assert version >= self.seen.get(metadata["name"], 0)
+            self.seen[metadata["name"]] = version
+
+    @invariant()
+    def the_index_says_what_the_objects_say(self) -> None:
+        for release in ("r1", "r2"):
+            found = names(self.store.of_release(SERVICES, "web", release))
+            labelled = [
+                obj["metadata"]["name"]
+                for obj in self.store.all(SERVICES)
+                if obj["metadata"].get("labels", {}).get(RELEASE_LABEL) == release
+            ]
+            assert sorted(found) == sorted(labelled)
+
+
+TestStoreMachine = StoreMachine.TestCase
+TestStoreMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
