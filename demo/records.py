@@ -91,39 +91,48 @@ class Records:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
-        self._records: dict[int, Record] = {}
+        # By sequence; None while the answer is open.
+        self._slots: list[Record | None] = []
+        # So many requests, from the first on, have all been answered.
+        self._settled = 0
 
-    def latest(self) -> Sequence[Record]:
-        """All records so far, by the time at which they were sent."""
+    def since(self, start: float) -> list[Record]:
+        """What is known of requests sent since then, without waiting for open ones."""
         self._read()
-        return sorted(self._records.values(), key=lambda record: record.sequence)
+        recent = []
+        for record in reversed(self._slots):
+            if record is not None and record.sent < start:
+                break
+            if record is not None:
+                recent.append(record)
+        return recent[::-1]
 
     def window(self, start: float, end: float) -> Window:
         """Every request sent in [start, end); waits until none of them is open any more."""
         deadline = time.monotonic() + max(0.0, end - time.time()) + SETTLE
-        while True:
-            records = self.latest()
-            if _complete(records, end):
-                return Window([record for record in records if start <= record.sent < end])
+        while not self._settled_until(end):
             if time.monotonic() > deadline:
                 raise RecordsMissing(
-                    f"the load client wrote {len(records)} records and then nothing for "
+                    f"the load client wrote {self._settled} records and then nothing for "
                     f"{SETTLE:.0f} s: it died or the machine stalled"
                 )
             time.sleep(0.02)
+        return Window([record for record in self.since(start) if record.sent < end])
+
+    def _settled_until(self, end: float) -> bool:
+        self._read()
+        last = self._slots[self._settled - 1] if self._settled else None
+        return last is not None and last.sent >= end
 
     def _read(self) -> None:
-        with self._path.open(encoding="utf-8") as file:
+        with self._path.open(encoding="ascii") as file:
             file.seek(self._offset)
             text = file.read()
         whole, separator, _ = text.rpartition("\n")
-        self._offset += len((whole + separator).encode())
+        self._offset += len(whole + separator)
         for line in whole.splitlines():
             record = Record.parse(line)
-            self._records[record.sequence] = record
-
-
-def _complete(records: Sequence[Record], end: float) -> bool:
-    """Whether a request after the window was answered and none before it is missing."""
-    following = next((record.sequence for record in records if record.sent >= end), None)
-    return following is not None and records[following].sequence == following
+            self._slots.extend([None] * (record.sequence + 1 - len(self._slots)))
+            self._slots[record.sequence] = record
+        while self._settled < len(self._slots) and self._slots[self._settled] is not None:
+            self._settled += 1
