@@ -217,6 +217,8 @@ class KubeApi:
             except _Unauthorized:
                 # The token was rotated between two readings of its file, or a plugin's expired.
                 await self._renew_credentials(call)
+            except _Expired:
+                raise
             except Unavailable as error:
                 # 429 is told before anything is done, so that even a create may be repeated.
                 if not call.idempotent and error.code != 429:

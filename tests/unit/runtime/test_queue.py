@@ -21,7 +21,7 @@ class Clock:
 
 
 def queue_with(clock: Clock, **options) -> WorkQueue[str]:
-    return WorkQueue(clock=clock, jitter=random.Random(7), **options)
+    return WorkQueue(clock=clock, jitter=random.Random(7), **options)  # noqa: S311
 
 
 async def taken(queue: WorkQueue[str]) -> str | None:
@@ -76,7 +76,7 @@ async def test_of_two_wake_ups_the_earlier_counts():
 
 
 async def test_a_wake_up_that_is_due_wakes_a_worker_that_waits_already():
-    queue: WorkQueue[str] = WorkQueue(jitter=random.Random(7))
+    queue: WorkQueue[str] = WorkQueue(jitter=random.Random(7))  # noqa: S311
     worker = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
     queue.add_after("a", 0.01)
@@ -192,7 +192,7 @@ async def test_the_observer_hears_of_every_step():
 
 
 async def test_workers_share_the_keys_and_never_a_key():
-    queue: WorkQueue[int] = WorkQueue(jitter=random.Random(7))
+    queue: WorkQueue[int] = WorkQueue(jitter=random.Random(7))  # noqa: S311
     active: set[int] = set()
     handled: Counter[int] = Counter()
 
