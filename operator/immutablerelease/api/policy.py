@@ -1,0 +1,279 @@
+"""ReleasePolicy: what an admin trusts, so that developers never choose what they are trusted by.
+
+All policies that match an image must hold. An image that none matches is refused. A policy in mode
+Audit only reports: it neither refuses an image nor makes one pass that another policy refuses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from .base import Model, Rule
+from .conditions import Condition
+from .objects import Metadata
+
+Glob = Annotated[str, Field(max_length=64, min_length=1, pattern=r"^[a-z0-9*]([-a-z0-9*]*)$")]
+ImageGlob = Annotated[
+    str, Field(max_length=320, min_length=1, pattern=r"^[a-z0-9*\[][-a-z0-9._/:*\[\]]*$")
+]
+Host = Annotated[
+    str,
+    Field(
+        max_length=261,
+        min_length=1,
+        pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*|\[[0-9a-f:]+\])"
+        r"(:[1-9][0-9]{0,4})?$",
+    ),
+]
+LabelValue = Annotated[str, Field(max_length=63)]
+
+
+class SelectorRequirement(Model):
+    """One requirement on the labels of a namespace."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            "In and NotIn need values; Exists and DoesNotExist take none",
+        ),
+    )
+    key: Annotated[str, Field(description="Label key.", max_length=317, min_length=1)]
+    operator: Annotated[
+        Literal["In", "NotIn", "Exists", "DoesNotExist"],
+        Field(description="How the label relates to the values."),
+    ]
+    values: Annotated[
+        tuple[LabelValue, ...], Field(description="Values of the label.", max_length=64)
+    ] = ()
+
+
+class NamespaceSelector(Model):
+    """Labels that a namespace must have; all of it must hold."""
+
+    match_labels: Annotated[
+        dict[str, LabelValue], Field(description="Labels with their exact values.", max_length=64)
+    ] = Field(default_factory=dict)
+    match_expressions: Annotated[
+        tuple[SelectorRequirement, ...], Field(description="Requirements.", max_length=64)
+    ] = ()
+
+
+class Match(Model):
+    """Which images in which namespaces the policy speaks of. All three must match."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.images.all(i, i.contains('/') || i.startsWith('**'))",
+            "images are matched with their registry: write docker.io/library/nginx, not nginx",
+        ),
+        Rule(
+            "self.images.all(i, !i.startsWith('index.docker.io/') "
+            "&& !i.startsWith('registry-1.docker.io/'))",
+            "Docker Hub is docker.io here, whatever name an image gives it",
+        ),
+    )
+    namespaces: Annotated[
+        tuple[Glob, ...],
+        Field(description="Names of namespaces; `*` is any run of characters.", max_length=64),
+    ] = ("*",)
+    namespace_selector: Annotated[
+        NamespaceSelector | None, Field(description="Labels that the namespace must have.")
+    ] = None
+    images: Annotated[
+        tuple[ImageGlob, ...],
+        Field(
+            description="Repositories with their registry, without tag or digest, such as "
+            "`docker.io/library/*`. The whole name must match; `*` stays inside one path "
+            "segment, `**` crosses them.",
+            min_length=1,
+            max_length=128,
+        ),
+    ] = ("**",)
+
+
+class Mode(StrEnum):
+    """What a breach of the policy leads to."""
+
+    ENFORCE = "Enforce"
+    AUDIT = "Audit"
+
+
+class SignatureFormat(StrEnum):
+    """Where a signature lies and what it signs."""
+
+    # A Sigstore bundle with an in-toto statement, attached as an OCI referrer: cosign v3.
+    BUNDLE = "Bundle"
+    # A simple-signing payload at the tag `sha256-<hex>.sig`: cosign v2.
+    SIMPLE_SIGNING = "SimpleSigning"
+
+
+class TrustedCA(Model):
+    """A private certificate authority, for the registries it is named for and no others."""
+
+    hosts: Annotated[
+        tuple[Host, ...],
+        Field(description="Registries, as `host` or `host:port`.", min_length=1, max_length=32),
+    ]
+    pem: Annotated[
+        str,
+        Field(
+            description="Certificates of the authority, PEM. They replace the system's for "
+            "these hosts.",
+            max_length=65536,
+            pattern=r"-----BEGIN CERTIFICATE-----",
+        ),
+    ]
+
+
+class Registries(Model):
+    """What the operator may do to reach registries, beyond HTTPS with the system's roots."""
+
+    insecure: Annotated[
+        tuple[Host, ...],
+        Field(
+            description="Registries, as `host` or `host:port`, that are asked by plain HTTP. "
+            "A registry on a loopback address is asked only if it is named here.",
+            max_length=32,
+        ),
+    ] = ()
+    # The alias generator would write `trustedCas`.
+    trusted_cas: Annotated[
+        tuple[TrustedCA, ...],
+        Field(
+            description="Private certificate authorities.",
+            max_length=16,
+            alias="trustedCAs",
+        ),
+    ] = ()
+    token_hosts: Annotated[
+        tuple[Host, ...],
+        Field(
+            description="Hosts other than the registry's own that may be sent its credentials "
+            "for a token. Those of Docker Hub and GitLab are known.",
+            max_length=32,
+        ),
+    ] = ()
+
+
+class PublicKey(Model):
+    """A key that signs images."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!self.pem.contains('PRIVATE KEY')",
+            "this is a private key: replace it, it is no longer private; put the public key here",
+        ),
+    )
+    pem: Annotated[
+        str,
+        Field(
+            description="Public key, PEM: ECDSA P-256, P-384 or P-521, Ed25519, or RSA of at "
+            "least 2048 bits.",
+            max_length=8192,
+            pattern=r"-----BEGIN PUBLIC KEY-----",
+        ),
+    ]
+
+
+class Authority(Model):
+    """Somebody whose signature counts."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="Name of the authority, unique in the policy.",
+            max_length=63,
+            pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        ),
+    ]
+    key: Annotated[PublicKey, Field(description="The key that it signs with.")]
+
+
+class PolicySpec(Model):
+    """What must hold for an image to run."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.unsafeAllowUnsigned || (has(self.authorities) && size(self.authorities) > 0)",
+            "name at least one authority; unsafeAllowUnsigned: true lets anything run",
+        ),
+        Rule(
+            "!self.unsafeAllowUnsigned || !has(self.authorities) || size(self.authorities) == 0",
+            "unsafeAllowUnsigned would make the authorities meaningless: remove one or the other",
+        ),
+        Rule(
+            "!has(self.authorities) || size(self.authorities) == 0 "
+            "|| self.quorum <= size(self.authorities)",
+            "quorum is more than there are authorities",
+        ),
+        Rule(
+            "!has(self.authorities) || self.authorities.all(a, "
+            "self.authorities.exists_one(b, b.name == a.name))",
+            "names of authorities are unique",
+        ),
+    )
+    match: Annotated[Match, Field(description="What the policy speaks of.")] = Match()
+    mode: Annotated[
+        Mode,
+        Field(description="Enforce refuses what breaches the policy; Audit only reports it."),
+    ] = Mode.ENFORCE
+    authorities: Annotated[
+        tuple[Authority, ...], Field(description="Whose signatures count.", max_length=16)
+    ] = ()
+    quorum: Annotated[
+        int,
+        Field(
+            description="How many authorities must have signed. The same key counts once, under "
+            "however many names.",
+            ge=1,
+            le=16,
+        ),
+    ] = 1
+    formats: Annotated[
+        tuple[SignatureFormat, ...],
+        Field(
+            description="Layouts in which a signature is accepted. A layout that is not listed "
+            "is not looked for.",
+            min_length=1,
+            max_length=2,
+        ),
+    ] = (SignatureFormat.BUNDLE, SignatureFormat.SIMPLE_SIGNING)
+    unsafe_allow_unsigned: Annotated[
+        bool,
+        Field(description="Let images run that nobody signed. Other policies still hold."),
+    ] = False
+    registries: Annotated[
+        Registries, Field(description="How registries may be reached from matching namespaces.")
+    ] = Registries()
+
+
+class PolicyStatus(Model):
+    """What the operator makes of the policy."""
+
+    observed_generation: Annotated[
+        int, Field(description="Generation of the spec that the status speaks of.", ge=0)
+    ] = 0
+    conditions: Annotated[
+        tuple[Condition, ...], Field(description="Ready, or why it cannot be.", max_length=16)
+    ] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A ReleasePolicy."""
+
+    metadata: Metadata
+    spec: PolicySpec
+    status: PolicyStatus
+
+    @classmethod
+    def read(cls, obj: Mapping[str, Any]) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+        return cls(
+            Metadata.read(obj["metadata"]),
+            PolicySpec.model_validate(obj["spec"]),
+            PolicyStatus.model_validate(obj.get("status") or {}),
+        )

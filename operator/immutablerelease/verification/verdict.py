@@ -1,0 +1,150 @@
+"""Outcomes per image and the one verdict on all of them.
+
+Every container must verify. One that is definitely refused decides; otherwise one that is unknown
+leaves the whole unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from immutablerelease.api.revision import ContainerEvidence
+
+from .errors import VerificationError
+from .evaluation import Signer
+
+# Bounds of the fields in the status.
+MAX_MESSAGE = 2048
+MAX_EVIDENCE = 256
+
+VerdictKind = Literal["Verified", "Refused", "Unknown"]
+
+
+class Reason(StrEnum):
+    """Reasons that are no errors; an error brings its own."""
+
+    SIGNED = "Signed"
+    # Nobody had to sign: an admin's policy says so.
+    UNSIGNED_ALLOWED = "UnsignedAllowed"
+    # Only policies in mode Audit speak of the image.
+    NOT_ENFORCED = "NotEnforced"
+    UNSIGNED = "Unsigned"
+    QUORUM_NOT_MET = "QuorumNotMet"
+    NO_POLICY = "NoPolicy"
+    NO_IMAGES = "NoImages"
+
+
+@dataclass(frozen=True)
+class ImageUse:
+    """An image, by digest, and the container that runs it."""
+
+    container: str
+    init: bool
+    image: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one policy, or all of them, make of one image."""
+
+    verdict: VerdictKind
+    reason: str
+    message: str
+    # Name of the policy and who satisfied it.
+    evidence: tuple[tuple[str, Signer], ...] = ()
+    # Asking again may change it: it is not remembered.
+    retry: bool = False
+
+    @classmethod
+    def of_error(cls, error: VerificationError) -> "Outcome":
+        """An error is never a pass."""
+        return cls(error.verdict, error.reason, error.diagnostics(), retry=error.retry)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer on all images of a revision."""
+
+    verdict: VerdictKind
+    reason: str
+    message: str
+    evidence: tuple[ContainerEvidence, ...] = ()
+    # Whether asking again may change it with nothing else changed.
+    retry: bool = False
+
+
+# The weakest pass names the whole: a reader must see that something ran unsigned.
+_PASS_ORDER = (Reason.NOT_ENFORCED, Reason.UNSIGNED_ALLOWED, Reason.SIGNED)
+
+
+def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
+    """All policies that speak of an image must hold."""
+    blocking = _worst(outcomes)
+    if blocking is not None:
+        return blocking
+    return Outcome(
+        "Verified",
+        _weakest(outcomes),
+        "; ".join(outcome.message for outcome in outcomes),
+        tuple(item for outcome in outcomes for item in outcome.evidence),
+        retry=any(outcome.retry for outcome in outcomes),
+    )
+
+
+def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Verdict:
+    """All containers must run verified images; the message names those that do not."""
+    if not uses:
+        return Verdict("Refused", Reason.NO_IMAGES, "there is no image to verify")
+    messages = [
+        (
+            outcome,
+            f"{'init container' if use.init else 'container'} {use.container}, {use.image}: "
+            f"{outcome.message}",
+        )
+        for use, outcome in zip(uses, outcomes, strict=True)
+    ]
+    blocking = _worst(outcomes)
+    if blocking is not None:
+        shown = [text for outcome, text in messages if outcome.verdict == blocking.verdict]
+        return Verdict(blocking.verdict, blocking.reason, _joined(shown), retry=blocking.retry)
+    return Verdict(
+        "Verified",
+        _weakest(outcomes),
+        _joined([text for _, text in messages]),
+        tuple(
+            _evidence(use, policy, signer)
+            for use, outcome in zip(uses, outcomes, strict=True)
+            for policy, signer in outcome.evidence
+        )[:MAX_EVIDENCE],
+    )
+
+
+def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
+    for kind in ("Refused", "Unknown"):
+        for outcome in outcomes:
+            if outcome.verdict == kind:
+                return outcome
+    return None
+
+
+def _weakest(outcomes: Sequence[Outcome]) -> str:
+    reasons = {outcome.reason for outcome in outcomes}
+    return next(reason for reason in _PASS_ORDER if reason in reasons)
+
+
+def _joined(messages: Sequence[str]) -> str:
+    text = "\n".join(messages)
+    return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 3]}..."
+
+
+def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
+    return ContainerEvidence(
+        container=use.container,
+        image=use.image,
+        policy=policy,
+        authority=signer.authority,
+        signer=signer.fingerprint,
+        format=signer.format,
+        signature=signer.manifest,
+    )
