@@ -36,6 +36,8 @@ class Rule:
 
     rule: str
     message: str
+    # Field that the message is about, such as `.interval`; without it, the object as a whole.
+    field: str = ""
     optional_old_self: bool = False
 
 

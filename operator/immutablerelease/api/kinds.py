@@ -8,6 +8,7 @@ from typing import Literal
 
 from .action import ActionSpec, ActionStatus
 from .base import Model, Rule
+from .policy import PolicySpec, PolicyStatus
 from .release import ReleaseSpec, ReleaseStatus
 from .revision import RevisionSpec, RevisionStatus
 
@@ -110,6 +111,28 @@ REVISION = Kind(
     selectable=(".spec.release", ".status.phase"),
 )
 
+POLICY = Kind(
+    name="ReleasePolicy",
+    plural="releasepolicies",
+    short="rpol",
+    scope="Cluster",
+    description="What an admin trusts: which images in which namespaces must be signed by whom. "
+    "All policies that match an image must hold; an image that none matches is refused.",
+    spec=PolicySpec,
+    status=PolicyStatus,
+    columns=(
+        Column("Mode", ".spec.mode", "Enforce refuses, Audit reports."),
+        Column("Images", ".spec.match.images", "Images it speaks of."),
+        Column("Authorities", ".spec.authorities[*].name", "Whose signatures count."),
+        Column("Quorum", ".spec.quorum", "How many of them must have signed.", "integer"),
+        Column("Ready", _condition("Ready", "status"), "Whether it can be applied."),
+        _AGE,
+        Column("Namespaces", ".spec.match.namespaces", "Namespaces it holds in.", wide=True),
+        Column("Why", _condition("Ready", "message"), "Why it is ready or not.", wide=True),
+    ),
+    selectable=(".spec.mode",),
+)
+
 ACTION = Kind(
     name="ReleaseAction",
     plural="releaseactions",
@@ -131,4 +154,4 @@ ACTION = Kind(
     selectable=(".spec.release", ".spec.action", ".status.phase"),
 )
 
-KINDS = (RELEASE, REVISION, ACTION)
+KINDS = (RELEASE, REVISION, POLICY, ACTION)

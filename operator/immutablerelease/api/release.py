@@ -42,6 +42,7 @@ class ReleaseService(Model):
             "self.ports.all(p, self.ports.exists_one(q, "
             "q.port == p.port && q.protocol == p.protocol))",
             "a port of the Service is used once: two of `ports` have the same port and protocol",
+            ".ports",
         ),
     )
     ports: Annotated[
@@ -124,12 +125,14 @@ class Probe(Model):
         Rule(
             "duration(self.interval) >= duration('100ms')",
             "interval is at least 100ms: Pods have other work to do",
+            ".interval",
         ),
         Rule(
             "duration(self.timeout) > duration('0s') "
             "&& duration(self.timeout) <= duration(self.interval)",
             "timeout is more than 0s and not longer than interval (where they are not written, "
             "timeout is 1s and interval 2s)",
+            ".timeout",
         ),
     )
     name: Annotated[Name, Field(description="Name of the probe, unique in the release.")]
@@ -152,6 +155,7 @@ class Health(Model):
         Rule(
             "duration(self.progressDeadline) >= duration('1s')",
             "progressDeadline is at least 1s: no revision could ever start",
+            ".progressDeadline",
         ),
     )
     progress_deadline: Annotated[
@@ -227,6 +231,7 @@ class ReleaseSpec(Model):
             )
             + ")",
             "a targetPort by name must be the name of a container port in the template",
+            ".service.ports",
         ),
         *(
             Rule(
@@ -234,6 +239,7 @@ class ReleaseSpec(Model):
                 f"type(p.{kind}.port) == int || "
                 f"self.service.ports.exists(s, s.name == p.{kind}.port))",
                 f"the port of a probe by {kind} must be a number or a name in `service.ports`",
+                ".health.probes",
             )
             for kind in ("http", "tcp")
         ),

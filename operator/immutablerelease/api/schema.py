@@ -39,6 +39,7 @@ def validations(rules: tuple[Rule, ...]) -> list[Schema]:
     """Rules in the words of the API server."""
     return [
         {"rule": rule.rule, "message": rule.message}
+        | ({"fieldPath": rule.field} if rule.field else {})
         | ({"optionalOldSelf": True} if rule.optional_old_self else {})
         for rule in rules
     ]

@@ -28,7 +28,7 @@ class Outer(Model):
     """An outer model."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("self == oldSelf", "never changes"),
+        Rule("self == oldSelf", "never changes", ".inner"),
         Rule("true", "always", optional_old_self=True),
     )
     inner: Annotated[Inner, Field(description="An inner one.")] = Inner()
@@ -92,7 +92,7 @@ def test_a_status_has_no_defaults() -> None:
 
 def test_rules_become_validations() -> None:
     assert structural_schema(Outer, defaults=True)["x-kubernetes-validations"] == [
-        {"rule": "self == oldSelf", "message": "never changes"},
+        {"rule": "self == oldSelf", "message": "never changes", "fieldPath": ".inner"},
         {"rule": "true", "message": "always", "optionalOldSelf": True},
     ]
 
