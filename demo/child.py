@@ -30,11 +30,6 @@ class Child:
         """Whether it still runs."""
         return self._process.poll() is None
 
-    @property
-    def code(self) -> int | None:
-        """What it exited with."""
-        return self._process.poll()
-
     def kill(self) -> None:
         """As a power cut would end it."""
         self._process.send_signal(signal.SIGKILL)

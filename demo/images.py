@@ -66,7 +66,7 @@ class ImageMaker:
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._registry = registry
-        # Baked into every image, so that each run has digests that nobody signed before.
+        # Baked in with the tag, so that no two images are one, nor one that an earlier run signed.
         self._run = run
         self._program = scratch / "app"
         self._settings = scratch / "signing-config.json"
@@ -80,7 +80,7 @@ class ImageMaker:
             ref,
             {"/app": self._program},
             entrypoint=["/app"],
-            env={"VERSION": tag, "RUN": self._run, **env},
+            env={"VERSION": tag, "RUN": f"{self._run}/{tag}", **env},
         )
         return Image(ref, digest)
 

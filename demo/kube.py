@@ -171,14 +171,17 @@ class Kube:
             header_params={"Accept": "application/json", "Content-Type": content},
             auth_settings=["BearerToken"],
         )
-        return self._pool.request(
-            method,
-            url,
-            body=None if body is None else json.dumps(body),
-            headers=headers,
-            timeout=urllib3.Timeout(connect=TIMEOUT, read=timeout),
-            preload_content="watch" not in query,
-        )
+        try:
+            return self._pool.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=urllib3.Timeout(connect=TIMEOUT, read=timeout),
+                preload_content="watch" not in query,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise KubeError(0, "Unreachable", f"{self.server} does not answer: {error}") from error
 
 
 def wait_for(

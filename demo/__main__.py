@@ -1,0 +1,98 @@
+"""`python -m demo`: bring up a cluster, play all scenes on it, say what was seen.
+
+Started from anywhere it goes into the cluster by itself (`--inside` is that second half).
+Exit code 0 only if everything held.
+"""
+
+import argparse
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build"
+FIGURES = BUILD / "demo.json"
+SCRATCH = BUILD / "demo"
+
+
+def main() -> int:
+    """The whole demo."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        return _inside() if arguments.inside else _outside()
+    except KeyboardInterrupt:
+        print("\nInterrupted. The cluster is still up; `make down` removes it.", file=sys.stderr)
+        return 130
+
+
+def _outside() -> int:
+    """Bring the cluster up and play inside it."""
+    devcluster = [sys.executable, "-m", "devcluster"]
+    if subprocess.run([*devcluster, "up", "--profile", "full"], cwd=ROOT, check=False).returncode:
+        print("The cluster did not come up; the line above says why.", file=sys.stderr)
+        return 1
+    inside = [sys.executable, "-m", "demo", "--inside"]
+    player = subprocess.Popen([*devcluster, "exec", "--", *inside], cwd=ROOT)
+    try:
+        return player.wait()
+    except KeyboardInterrupt:
+        # From a terminal it knows already; it takes the first signal and is left to clean up.
+        player.terminate()
+        return player.wait(60)
+
+
+def _inside() -> int:
+    from .errors import DemoError
+    from .play import play_all, table, write_figures
+    from .stage import NAMESPACE, set_up
+
+    began = time.monotonic()
+    print("Setting the stage:", flush=True)
+    try:
+        with set_up(SCRATCH, lambda text: print(f"  {text}", flush=True)) as stage:
+            results = play_all(stage)
+            held = write_figures(results, FIGURES)
+    except DemoError as error:
+        print(f"\nThe demo could not be played: {error}", file=sys.stderr)
+        return 1
+    print("\nWhat a person sees: kubectl get irel,rrev -o wide\n", flush=True)
+    subprocess.run(
+        ["kubectl", "--namespace", NAMESPACE, "get", "irel,rrev", "-o", "wide"],
+        timeout=30,
+        check=False,
+    )
+    print(f"\n{table(results)}\n")
+    print(_farewell(held, time.monotonic() - began))
+    return 0 if held else 1
+
+
+def _farewell(held: bool, seconds: float) -> str:
+    verdict = "All of it held" if held else "NOT all of it held"
+    return "\n".join(
+        [
+            f"{verdict}; {seconds:.0f} s. Figures: {FIGURES.relative_to(ROOT)}, "
+            f"operator's log: {(SCRATCH / 'operator.log').relative_to(ROOT)}",
+            "",
+            "To look around (the operator has ended, what it made is still there):",
+            "  .venv/bin/python -m devcluster exec -- kubectl -n demo describe irel shop",
+            "  .venv/bin/python -m devcluster exec -- kubectl -n demo get events",
+            "To remove the cluster:  make down",
+        ]
+    )
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
