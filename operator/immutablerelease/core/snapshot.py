@@ -142,5 +142,5 @@ class Snapshot:
     conflicts: tuple[str, ...] = ()
     # What the API server said to our last write of a Deployment, by revision.
     refusals: Mapping[str, str] = field(default_factory=dict)
-    # Frozen copies that exist, as `Kind/name`.
+    # Frozen copies that some revision names, as `Kind/name`.
     frozen: frozenset[str] = frozenset()

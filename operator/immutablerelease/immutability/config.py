@@ -1,6 +1,6 @@
 """Configuration frozen with a revision: copies named by content, and a template that names them.
 
-A copy is `immutable: true` and named `<source>-<10 hex of its content>`, so one copy serves every
+A copy is `immutable: true` and named `<release>-<source>-<10 hex of its content>`, so one copy serves every
 revision with the same content, and going back to a revision goes back to its configuration.
 """
 
@@ -39,9 +39,10 @@ def references(template: Mapping[str, Any], live: Sequence[LiveReference]) -> tu
     return tuple(found.values())
 
 
-def frozen_name(source: Mapping[str, Any]) -> str:
-    """Name of the frozen copy of a ConfigMap or Secret."""
-    return f"{source['metadata']['name'][:242]}-{content_hash(_content(source))}"
+def frozen_name(release: Release, source: Mapping[str, Any]) -> str:
+    """Name of the release's frozen copy of a ConfigMap or Secret."""
+    name = f"{release.metadata.name}-{source['metadata']['name']}"
+    return f"{name[:242]}-{content_hash(_content(source))}"
 
 
 def frozen_copy(release: Release, kind: str, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def frozen_copy(release: Release, kind: str, source: Mapping[str, Any]) -> dict[
         "apiVersion": "v1",
         "kind": kind,
         "metadata": {
-            "name": frozen_name(source),
+            "name": frozen_name(release, source),
             "namespace": release.metadata.namespace,
             "labels": {MANAGED_BY_LABEL: MANAGER, RELEASE_LABEL: release.metadata.name},
             "ownerReferences": [
@@ -64,10 +65,14 @@ def frozen_copy(release: Release, kind: str, source: Mapping[str, Any]) -> dict[
 
 def rewrite(template: Mapping[str, Any], frozen: Sequence[FrozenConfig]) -> dict[str, Any]:
     """The template with every frozen reference naming its copy."""
-    names = {(item.kind, item.source): item.name for item in frozen}
+    names: dict[tuple[str, str], str] = {
+        (item.kind, item.source): item.name for item in frozen
+    }
     changed = deepcopy(dict(template))
     for kind, holder, key in _places(changed):
-        holder[key] = names.get((kind, holder.get(key)), holder.get(key))
+        if not holder.get(key):
+            continue
+        holder[key] = names.get((kind, holder[key]), holder[key])
     return changed
 
 

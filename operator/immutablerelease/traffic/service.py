@@ -40,6 +40,9 @@ def release_service(release: Release, record: RouteRecord) -> dict[str, Any]:
         "spec": {
             "selector": {RELEASE_LABEL: name, REVISION_LABEL: record.revision},
             "ports": _ports(release),
+            # Owned so that they are taken back when somebody sets them.
+            "externalIPs": [],
+            "publishNotReadyAddresses": False,
         },
     }
 
@@ -97,14 +100,17 @@ def _ports(release: Release) -> list[dict[str, Any]]:
 
 
 def _current(release: Release, service: Object) -> bool:
-    """Whether the Service has the ports that the release wants, and no tricks added."""
+    """Whether the Service has the ports that the release wants, and no tricks added.
+
+    A port that somebody added leads to the same Pods; it is not ours to remove.
+    """
     spec = service["spec"]
     live = [
         {key: value for key, value in port.items() if key != "nodePort"}
         for port in spec.get("ports", [])
     ]
     harmless = not spec.get("externalIPs") and not spec.get("publishNotReadyAddresses")
-    return live == _ports(release) and harmless
+    return harmless and all(port in live for port in _ports(release))
 
 
 def _endpoints(release: str, slices: Iterable[Object]) -> frozenset[str]:

@@ -10,13 +10,14 @@ from . import target as targets
 def collect(draft: Draft) -> None:
     """Plan the removal of revisions beyond the limit, and of frozen copies that none names."""
     kept = _kept(draft)
+    if draft.resolve is None:
+        # First, since the revisions are what the copies are known by.
+        _collect_frozen(draft, kept)
     for name in draft.snapshot.revisions:
         if name not in kept:
             draft.do(DeleteRevision(name))
     for name in draft.snapshot.revisions.keys() - kept:
         del draft.revisions[name]
-    if draft.resolve is None:
-        _collect_frozen(draft, kept)
 
 
 def _kept(draft: Draft) -> set[str]:

@@ -1,0 +1,229 @@
+"""One reconcile per release: observe, decide, apply. Everything that varies comes in from outside.
+
+What was learnt and is not in the cluster (work in the background, names that are taken, objects
+that the API server refuses) lives here and is found out again after a restart.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from immutablerelease.core.decide import decide
+from immutablerelease.core.plan import Event, Plan, StartRevision
+from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
+from immutablerelease.health.prober import Prober, Target
+
+from .client import CONFIG_MAPS, DEPLOYMENTS, REVISIONS, SECRETS, SERVICES, Api
+from .client import ApiError, Forbidden, Invalid, Kind, NotFound
+from .execute import Executor, NameTaken, NotReady
+from .key import Key
+from .observe import Observer, is_ours
+from .queue import WorkQueue
+from .work import Work
+
+log = logging.getLogger(__name__)
+
+_KINDS: Mapping[str, Kind] = {
+    kind.kind: kind for kind in (SERVICES, DEPLOYMENTS, REVISIONS, CONFIG_MAPS, SECRETS)
+}
+# How soon to look again whether a name that was taken is free.
+CONFLICT_DELAY = 15.0
+
+
+class Teller(Protocol):
+    """Where events and figures go."""
+
+    def tell(self, snapshot: Snapshot, event: Event) -> None:
+        """Publish an event."""
+
+    def reconciled(self, key: Key, result: str, seconds: float) -> None:
+        """Count a reconcile."""
+
+    def recorded(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
+        """A plan was applied in full."""
+
+    def gone(self, key: Key) -> None:
+        """A release is gone."""
+
+
+class Memory:
+    """What this process found out about releases; the `Findings` of an observer."""
+
+    def __init__(self) -> None:
+        self.work: Work | None = None
+        self._conflicts: dict[Key, set[str]] = {}
+        self._refusals: dict[Key, dict[str, str]] = {}
+
+    def resolution(self, key: Key) -> Resolution | Unresolved | None:
+        """Result of resolving its template."""
+        return self.work.resolution(key) if self.work else None
+
+    def verdicts(self, key: Key) -> Mapping[str, VerdictView]:
+        """Verdicts on its revisions."""
+        return self.work.verdicts(key) if self.work else {}
+
+    def conflicts(self, key: Key) -> tuple[str, ...]:
+        """Objects that stand in the way."""
+        return tuple(sorted(self._conflicts.get(key, ())))
+
+    def refusals(self, key: Key) -> Mapping[str, str]:
+        """What the API server refused, by revision."""
+        return self._refusals.get(key, {})
+
+    def taken(self, key: Key, name: str) -> None:
+        """An object is in the way."""
+        self._conflicts.setdefault(key, set()).add(name)
+
+    def free(self, key: Key, name: str) -> None:
+        """An object is out of the way."""
+        self._conflicts.get(key, set()).discard(name)
+
+    def refused(self, key: Key, revision: str, message: str) -> None:
+        """The API server refuses a revision's Deployment."""
+        self._refusals.setdefault(key, {})[revision] = message
+
+    def settle_refusals(self, key: Key) -> None:
+        """What was refused is told in a status by now; another attempt asks again."""
+        self._refusals.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """Drop all about a release."""
+        self._conflicts.pop(key, None)
+        self._refusals.pop(key, None)
+
+
+class Controller:
+    """Reconciles releases."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        observer: Observer,
+        executor: Executor,
+        memory: Memory,
+        work: Work,
+        prober: Prober,
+        queue: WorkQueue[Key],
+        teller: Teller,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        self._api = api
+        self._observer = observer
+        self._executor = executor
+        self._memory = memory
+        self._work = work
+        self._prober = prober
+        self._queue = queue
+        self._teller = teller
+        self._now = now
+        self._clock = clock
+
+    async def handle(self, key: Key) -> None:
+        """Reconcile a release; whatever goes wrong ends in a retry with backoff."""
+        started = self._clock()
+        result = "error"
+        try:
+            result = await self._reconcile(key)
+        except ApiError as error:
+            log.warning("%s: %s", key, error)
+        except Exception:
+            log.exception("%s: unexpected failure", key)
+        if result in ("error", "waiting"):
+            self._queue.add_rate_limited(key)
+        else:
+            self._queue.forget(key)
+        self._teller.reconciled(key, result, self._clock() - started)
+
+    async def _reconcile(self, key: Key) -> str:
+        await self._recheck_conflicts(key)
+        snapshot = self._observer.snapshot(key)
+        if snapshot is None or snapshot.release.metadata.deleting:
+            self._forget(key)
+            return "gone"
+        plan = decide(snapshot, self._now())
+        self._work.match(key, plan, snapshot)
+        self._watch_probes(key, plan, snapshot)
+        if not await self._apply(key, plan, snapshot):
+            return "waiting"
+        self._after(key, plan, snapshot)
+        return "changed" if plan.intents else "unchanged"
+
+    async def _apply(self, key: Key, plan: Plan, snapshot: Snapshot) -> bool:
+        for intent in plan.intents:
+            try:
+                await self._executor.carry_out(snapshot, intent)
+            except NotReady as error:
+                log.info("%s: traffic stays: %s", key, error)
+                return False
+            except NameTaken as error:
+                self._memory.taken(key, error.object)
+                return False
+            except (Invalid, Forbidden) as error:
+                if not isinstance(intent, StartRevision):
+                    raise
+                self._memory.refused(key, intent.revision, error.message)
+                return False
+        return True
+
+    def _after(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+        for event in plan.events:
+            self._teller.tell(snapshot, event)
+        self._teller.recorded(key, snapshot, plan)
+        if snapshot.refusals:
+            self._memory.settle_refusals(key)
+        if snapshot.conflicts:
+            self._queue.add_after(key, CONFLICT_DELAY)
+        if plan.intents:
+            # The store knows our own writes already, so their watch events will not come again.
+            self._queue.add(key)
+        elif plan.wake_at is not None:
+            delay = (plan.wake_at - self._now()).total_seconds()
+            self._queue.add_after(key, max(0.0, delay))
+
+    def _watch_probes(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+        ports = probe_ports(snapshot)
+        targets = {
+            name: [
+                Target(pod.uid, pod.ip, ports)
+                for pod in snapshot.pods.get(name, ())
+                if pod.ip is not None and not pod.deleting
+            ]
+            for name in plan.probe
+        }
+        self._prober.watch(key, targets, plan.probe)
+
+    async def _recheck_conflicts(self, key: Key) -> None:
+        for name in self._memory.conflicts(key):
+            kind, _, object_name = name.partition("/")
+            try:
+                found = await self._api.get(_KINDS[kind], key.namespace, object_name)
+            except NotFound:
+                self._memory.free(key, name)
+                continue
+            if is_ours(found):
+                self._memory.free(key, name)
+
+    def _forget(self, key: Key) -> None:
+        self._memory.forget(key)
+        self._work.forget(key)
+        self._prober.forget(key)
+        self._teller.gone(key)
+
+
+def probe_ports(snapshot: Snapshot) -> dict[str, int]:
+    """Port numbers by name: those of the Service, and those that containers name themselves."""
+    named: dict[str, int] = {}
+    spec = snapshot.release.spec.template.get("spec") or {}
+    for container in spec.get("containers") or ():
+        for port in container.get("ports") or ():
+            if "name" in port:
+                named[port["name"]] = port["containerPort"]
+    for port in snapshot.release.spec.service.ports:
+        target = port.target_port
+        number = named.get(target) if isinstance(target, str) else target
+        if number is not None:
+            named[port.name] = number
+    return named

@@ -1,0 +1,229 @@
+"""Applies a plan to the cluster, intent by intent, and stops at the first that fails.
+
+What comes later in a plan was decided on the assumption that what comes earlier took effect.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from immutablerelease.api.meta import (
+    API_VERSION,
+    MANAGED_BY_LABEL,
+    MANAGER,
+    RELEASE_LABEL,
+    REVISION_LABEL,
+)
+from immutablerelease.api.objects import Revision, owner
+from immutablerelease.core.plan import (
+    DeleteFrozen,
+    DeleteRevision,
+    EnsureService,
+    Intent,
+    MoveTraffic,
+    RecordRevision,
+    Scale,
+    StartRevision,
+    WriteActionStatus,
+    WriteReleaseStatus,
+    WriteRevisionStatus,
+)
+from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.immutability.workload import deployment
+from immutablerelease.traffic.service import release_service, revision_service
+
+from .client import (
+    ACTIONS,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    PODS,
+    RELEASES,
+    REVISIONS,
+    SECRETS,
+    SERVICES,
+    AlreadyExists,
+    Api,
+    Kind,
+    NotFound,
+    Object,
+)
+from .observe import is_ours, pod_view
+from .store import Store
+
+
+class NotReady(Exception):
+    """A live read found no ready Pod where the traffic was to go; decide anew."""
+
+
+class NameTaken(Exception):
+    """An object that is not this release's has the name of one that the operator needs."""
+
+    def __init__(self, kind: Kind, name: str) -> None:
+        super().__init__(f"{kind.kind}/{name}")
+        self.object = f"{kind.kind}/{name}"
+
+
+class Refused(Exception):
+    """The API server will not have the Deployment of a revision, however often it is asked."""
+
+    def __init__(self, revision: str, message: str) -> None:
+        super().__init__(message)
+        self.revision = revision
+        self.message = message
+
+
+class Executor:
+    """Carries out intents for one release at a time."""
+
+    def __init__(self, api: Api, store: Store) -> None:
+        self._api = api
+        self._store = store
+        self._steps: Mapping[type, Callable[[Snapshot, Any], Awaitable[None]]] = {
+            MoveTraffic: self._move_traffic,
+            EnsureService: self._ensure_service,
+            RecordRevision: self._record_revision,
+            StartRevision: self._start_revision,
+            Scale: self._scale,
+            DeleteRevision: self._delete_revision,
+            DeleteFrozen: self._delete_frozen,
+            WriteRevisionStatus: self._write_revision_status,
+            WriteReleaseStatus: self._write_release_status,
+            WriteActionStatus: self._write_action_status,
+        }
+
+    async def carry_out(self, snapshot: Snapshot, intent: Intent) -> None:
+        """Carry out one intent; raises ApiError, NotReady or NameTaken when it did not happen."""
+        await self._steps[type(intent)](snapshot, intent)
+
+    async def _move_traffic(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
+        release, record = snapshot.release, intent.record
+        namespace, name = release.metadata.namespace, release.metadata.name
+        selector = f"{RELEASE_LABEL}={name},{REVISION_LABEL}={record.revision}"
+        pods, _ = await asyncio.gather(
+            self._api.list(PODS, namespace, selector=selector),
+            self._check_name(snapshot, SERVICES, name),
+        )
+        if not any(pod_view(pod).serving for pod in pods):
+            raise NotReady(f"no Pod of {record.revision} is ready")
+        await self._apply(SERVICES, release_service(release, record))
+
+    async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
+        record = snapshot.route.record
+        if record is not None:
+            await self._check_name(snapshot, SERVICES, snapshot.release.metadata.name)
+            await self._apply(SERVICES, release_service(snapshot.release, record))
+
+    async def _record_revision(self, snapshot: Snapshot, intent: RecordRevision) -> None:
+        release = snapshot.release.metadata
+        await self._create(
+            snapshot,
+            REVISIONS,
+            {
+                "apiVersion": API_VERSION,
+                "kind": "ReleaseRevision",
+                "metadata": {
+                    "name": intent.name,
+                    "namespace": release.namespace,
+                    "labels": {
+                        MANAGED_BY_LABEL: MANAGER,
+                        RELEASE_LABEL: release.name,
+                        REVISION_LABEL: intent.name,
+                    },
+                    "ownerReferences": [owner("ImmutableRelease", release.name, release.uid)],
+                },
+                "spec": intent.spec.wire(),
+            },
+        )
+
+    async def _start_revision(self, snapshot: Snapshot, intent: StartRevision) -> None:
+        revision = snapshot.revisions[intent.revision]
+        await self._create(snapshot, SERVICES, revision_service(snapshot.release, revision))
+        await self._create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
+
+    async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:
+        namespace = snapshot.release.metadata.namespace
+        scale = {
+            "apiVersion": "autoscaling/v1",
+            "kind": "Scale",
+            "metadata": {"name": intent.revision, "namespace": namespace},
+            "spec": {"replicas": intent.replicas},
+        }
+        await self._api.apply(DEPLOYMENTS, namespace, scale, subresource="scale")
+
+    async def _delete_revision(self, snapshot: Snapshot, intent: DeleteRevision) -> None:
+        revision = snapshot.revisions[intent.name]
+        await self._delete(REVISIONS, revision.metadata.namespace, intent.name)
+
+    async def _delete_frozen(self, snapshot: Snapshot, intent: DeleteFrozen) -> None:
+        kind = CONFIG_MAPS if intent.kind == "ConfigMap" else SECRETS
+        await self._delete(kind, snapshot.release.metadata.namespace, intent.name)
+
+    async def _write_revision_status(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
+        await self._write_status(snapshot, REVISIONS, intent.name, intent.status.wire())
+
+    async def _write_release_status(self, snapshot: Snapshot, intent: WriteReleaseStatus) -> None:
+        name = snapshot.release.metadata.name
+        await self._write_status(snapshot, RELEASES, name, intent.status.wire())
+
+    async def _write_action_status(self, snapshot: Snapshot, intent: WriteActionStatus) -> None:
+        await self._write_status(snapshot, ACTIONS, intent.name, intent.status.wire())
+
+    async def _write_status(
+        self, snapshot: Snapshot, kind: Kind, name: str, status: Mapping[str, Any]
+    ) -> None:
+        namespace = snapshot.release.metadata.namespace
+        body = {
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": {"name": name, "namespace": namespace},
+            "status": dict(status),
+        }
+        try:
+            self._store.put(
+                kind, await self._api.apply(kind, namespace, body, subresource="status")
+            )
+        except NotFound:
+            # Deleted meanwhile: there is nothing left to tell about.
+            return
+
+    async def _apply(self, kind: Kind, obj: Object) -> None:
+        self._store.put(kind, await self._api.apply(kind, obj["metadata"]["namespace"], obj))
+
+    async def _create(self, snapshot: Snapshot, kind: Kind, obj: Object) -> None:
+        """Create an object that is never changed; one that is there must be this release's."""
+        metadata = obj["metadata"]
+        try:
+            self._store.put(kind, await self._api.create(kind, metadata["namespace"], obj))
+        except AlreadyExists:
+            await self._check_name(snapshot, kind, metadata["name"])
+
+    async def _check_name(self, snapshot: Snapshot, kind: Kind, name: str) -> None:
+        try:
+            found = await self._api.get(kind, snapshot.release.metadata.namespace, name)
+        except NotFound:
+            return
+        if not is_ours(found) or not _belongs(found, snapshot):
+            raise NameTaken(kind, name)
+        self._store.put(kind, found)
+
+    async def _delete(self, kind: Kind, namespace: str, name: str) -> None:
+        known = self._store.get(kind, namespace, name)
+        try:
+            uid = known["metadata"]["uid"] if known else None
+            await self._api.delete(kind, namespace, name, uid=uid)
+        except NotFound:
+            pass
+        if known:
+            self._store.remove(kind, known)
+
+
+def _belongs(obj: Object, snapshot: Snapshot) -> bool:
+    """Whether an object carries this very release, not an earlier one of the same name."""
+    uids = {snapshot.release.metadata.uid}
+    uids |= {revision.metadata.uid for revision in _revisions(snapshot)}
+    owners = obj["metadata"].get("ownerReferences") or ()
+    return any(reference["uid"] in uids for reference in owners)
+
+
+def _revisions(snapshot: Snapshot) -> tuple[Revision, ...]:
+    return tuple(snapshot.revisions.values())

@@ -1,0 +1,253 @@
+"""Builds the snapshot of one release from the store; asks nobody."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
+from immutablerelease.api.objects import Action, Release, Revision
+from immutablerelease.api.policy import Policy
+from immutablerelease.core.identity import content_hash
+from immutablerelease.core.snapshot import (
+    ContainerView,
+    DeploymentView,
+    PodView,
+    ProbeStates,
+    Resolution,
+    Snapshot,
+    Unresolved,
+    VerdictView,
+)
+from immutablerelease.immutability.workload import difference, pod_template
+from immutablerelease.traffic.service import read_route
+from immutablerelease.verification.matching import policies_hash
+
+from .client import (
+    ACTIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    PODS,
+    POLICIES,
+    RELEASES,
+    REVISIONS,
+    SERVICES,
+)
+from .key import Key
+from .store import Store
+
+Object = Mapping[str, Any]
+
+
+class Findings(Protocol):
+    """What this process found out about a release, besides what the cluster holds."""
+
+    def resolution(self, key: Key) -> Resolution | Unresolved | None:
+        """Result of resolving its template."""
+
+    def verdicts(self, key: Key) -> Mapping[str, VerdictView]:
+        """Verdicts on its revisions."""
+
+    def conflicts(self, key: Key) -> tuple[str, ...]:
+        """Objects that stand in the way."""
+
+    def refusals(self, key: Key) -> Mapping[str, str]:
+        """What the API server refused, by revision."""
+
+
+class Probes(Protocol):
+    """Where the states of probes come from."""
+
+    def states(self, key: Key) -> Mapping[str, ProbeStates]:
+        """By revision, Pod and probe."""
+
+
+class Observer:
+    """Reads snapshots from the store."""
+
+    def __init__(self, store: Store, findings: Findings, probes: Probes) -> None:
+        self._store = store
+        self._findings = findings
+        self._probes = probes
+        # By uid, with the resourceVersion: parsing costs more than all the rest of a snapshot.
+        self._parsed: dict[str, tuple[str, Revision]] = {}
+        self._hashes: dict[str, tuple[int, str]] = {}
+
+    def policies(self) -> list[Policy]:
+        """All policies of the cluster."""
+        return [Policy.read(obj) for obj in self._store.all(POLICIES)]
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        """Labels of a namespace."""
+        obj = self._store.get(NAMESPACES, "", namespace)
+        return (obj or {}).get("metadata", {}).get("labels") or {}
+
+    def snapshot(self, key: Key) -> Snapshot | None:
+        """What is known of a release now; None when it does not exist."""
+        obj = self._store.get(RELEASES, key.namespace, key.name)
+        if obj is None:
+            return None
+        release = Release.read(obj)
+        revisions = self._revisions(key)
+        pods = self._pods(key)
+        return Snapshot(
+            release=release,
+            template_hash=self._template_hash(release),
+            revisions=revisions,
+            deployments=self._deployments(key, revisions),
+            pods=pods,
+            probes=self._probes.states(key),
+            route=read_route(
+                release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
+            ),
+            services=frozenset(self._named(SERVICES, key)) - {key.name},
+            actions=self._actions(key),
+            policies=self._policies(key.namespace),
+            resolution=self._findings.resolution(key),
+            verdicts=self._findings.verdicts(key),
+            conflicts=self._findings.conflicts(key),
+            refusals=self._findings.refusals(key),
+            frozen=_frozen(revisions.values()),
+        )
+
+    def _policies(self, namespace: str) -> str:
+        return policies_hash(self.policies(), namespace, self.namespace_labels(namespace))
+
+    def _template_hash(self, release: Release) -> str:
+        metadata = release.metadata
+        known = self._hashes.get(metadata.uid)
+        if known is None or known[0] != metadata.generation:
+            live = release.spec.config.wire() if release.spec.config.live else {}
+            text = content_hash({"template": release.spec.template, "config": live})
+            known = (metadata.generation, text)
+            self._hashes[metadata.uid] = known
+        return known[1]
+
+    def _revisions(self, key: Key) -> dict[str, Revision]:
+        found = {}
+        for obj in self._store.of_release(REVISIONS, *key):
+            metadata = obj["metadata"]
+            if "deletionTimestamp" in metadata:
+                continue
+            found[metadata["name"]] = self._parse(obj)
+        return found
+
+    def _parse(self, obj: Object) -> Revision:
+        uid, version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
+        known = self._parsed.get(uid)
+        if known is None or known[0] != version:
+            known = (version, Revision.read(obj))
+            self._parsed[uid] = known
+        return known[1]
+
+    def forget(self, uids: Iterable[str]) -> None:
+        """Drop what was parsed of objects that are gone."""
+        for uid in uids:
+            self._parsed.pop(uid, None)
+            self._hashes.pop(uid, None)
+
+    def _deployments(
+        self, key: Key, revisions: Mapping[str, Revision]
+    ) -> dict[str, DeploymentView]:
+        found = {}
+        for obj in self._store.of_release(DEPLOYMENTS, *key):
+            name = obj["metadata"]["name"]
+            if "deletionTimestamp" not in obj["metadata"]:
+                found[name] = deployment_view(obj, revisions.get(name))
+        return found
+
+    def _pods(self, key: Key) -> dict[str, tuple[PodView, ...]]:
+        found: dict[str, list[PodView]] = {}
+        for obj in self._store.of_release(PODS, *key):
+            revision = obj["metadata"]["labels"].get(REVISION_LABEL)
+            if revision and obj.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
+                found.setdefault(revision, []).append(pod_view(obj))
+        return {name: tuple(sorted(pods, key=lambda pod: pod.name)) for name, pods in found.items()}
+
+    def _ours(self, key: Key) -> Object | None:
+        obj = self._store.get(SERVICES, key.namespace, key.name)
+        return obj if obj and is_ours(obj) else None
+
+    def _named(self, kind: Any, key: Key) -> Iterable[str]:
+        return (obj["metadata"]["name"] for obj in self._store.of_release(kind, *key))
+
+    def _actions(self, key: Key) -> tuple[Action, ...]:
+        actions = [
+            Action.read(obj)
+            for obj in self._store.all(ACTIONS, key.namespace)
+            if obj["spec"]["release"] == key.name
+        ]
+        pending = [action for action in actions if action.status.completed_at is None]
+        oldest = datetime.fromtimestamp(0).astimezone()
+        return tuple(
+            sorted(pending, key=lambda item: (item.metadata.created or oldest, item.metadata.name))
+        )
+
+
+def _frozen(revisions: Iterable[Revision]) -> frozenset[str]:
+    return frozenset(
+        f"{config.kind}/{config.name}" for revision in revisions for config in revision.spec.config
+    )
+
+
+def is_ours(obj: Object) -> bool:
+    """Whether the operator made an object."""
+    labels = obj["metadata"].get("labels") or {}
+    return bool(labels.get(MANAGED_BY_LABEL) == MANAGER)
+
+
+def deployment_view(obj: Object, revision: Revision | None) -> DeploymentView:
+    """What deciding needs of a Deployment."""
+    status = obj.get("status") or {}
+    changed = ""
+    if revision is not None:
+        changed = difference(pod_template(revision), obj["spec"]["template"])
+    return DeploymentView(
+        revision=obj["metadata"]["name"],
+        replicas=obj["spec"].get("replicas", 1),
+        observed=status.get("observedGeneration", 0) >= obj["metadata"].get("generation", 0),
+        available=status.get("availableReplicas", 0),
+        intact=not changed,
+        message=changed or _replica_failure(status),
+    )
+
+
+def _replica_failure(status: Object) -> str:
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return str(condition.get("message", ""))
+    return ""
+
+
+def pod_view(obj: Object) -> PodView:
+    """What deciding needs of a Pod."""
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    ready = next((item for item in status.get("conditions") or () if item["type"] == "Ready"), None)
+    changed = ready.get("lastTransitionTime") if ready else None
+    containers = [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ]
+    return PodView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ip=status.get("podIP"),
+        ready=bool(ready and ready["status"] == "True"),
+        deleting="deletionTimestamp" in metadata,
+        ready_changed_at=datetime.fromisoformat(changed) if changed else None,
+        containers=tuple(_container_view(item) for item in containers),
+    )
+
+
+def _container_view(status: Object) -> ContainerView:
+    state = status.get("state") or {}
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    failed = ended.get("exitCode", 0) != 0
+    return ContainerView(
+        name=status["name"],
+        restarts=status.get("restartCount", 0),
+        waiting=waiting.get("reason", ""),
+        terminated=f"exit code {ended['exitCode']}" if failed else "",
+        message=(waiting.get("message") or "")[:300],
+    )

@@ -1,0 +1,225 @@
+"""Turns a template into what can run: digests for tags, frozen configuration, then a verdict.
+
+This is the slow half of a reconcile; it runs in the background and nothing waits for it.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from immutablerelease.api.objects import Release
+from immutablerelease.api.revision import FrozenConfig, ResolvedImage
+from immutablerelease.core.plan import Verify
+from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
+from immutablerelease.immutability.config import (
+    Reference,
+    frozen_copy,
+    frozen_name,
+    references,
+    rewrite,
+)
+from immutablerelease.verification.access import Access
+from immutablerelease.verification.errors import VerificationError
+from immutablerelease.verification.verdict import ImageUse
+from immutablerelease.verification.verifier import Verifier
+
+from .client import (
+    CONFIG_MAPS,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    AlreadyExists,
+    Api,
+    ApiError,
+    Kind,
+    NotFound,
+    Object,
+)
+from .execute import NameTaken
+from .observe import Observer, is_ours
+
+log = logging.getLogger(__name__)
+
+_KINDS: Mapping[str, Kind] = {"ConfigMap": CONFIG_MAPS, "Secret": SECRETS}
+_PULL_SECRET = "kubernetes.io/dockerconfigjson"  # noqa: S105 (a type, not a secret)
+
+
+class Prover:
+    """Resolves templates and verifies revisions."""
+
+    def __init__(
+        self,
+        api: Api,
+        observer: Observer,
+        verifier: Verifier,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._api = api
+        self._observer = observer
+        self._verifier = verifier
+        self._clock = clock
+
+    async def resolve(self, snapshot: Snapshot) -> Resolution | Unresolved:
+        """The release's template with its images by digest and its configuration frozen."""
+        release, template_hash = snapshot.release, snapshot.template_hash
+        try:
+            images = await self._images(release)
+            config = await self._freeze(release)
+        except VerificationError as error:
+            return Unresolved(template_hash, error.reason, error.diagnostics())
+        except NameTaken as error:
+            return Unresolved(
+                template_hash, "NameConflict", f"{error} exists and is not this release's"
+            )
+        except _MissingConfig as error:
+            return Unresolved(template_hash, "ConfigNotFound", str(error))
+        except ApiError as error:
+            return Unresolved(template_hash, "ApiError", f"{error}; {error.advice}")
+        template = rewrite(_with_digests(release.spec.template, images), config)
+        return Resolution(template_hash, template, images, config)
+
+    async def verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
+        """The verdict of the policies that hold now on a revision's images."""
+        release = snapshot.release
+        revision = snapshot.revisions[request.revision]
+        namespace = release.metadata.namespace
+        verdict = await self._verifier.verify(
+            [ImageUse(image.container, image.init, image.image) for image in revision.spec.images],
+            self._observer.policies(),
+            namespace=namespace,
+            namespace_labels=self._observer.namespace_labels(namespace),
+            access=await self._access(release),
+        )
+        return VerdictView(
+            verdict.verdict,
+            str(verdict.reason),
+            verdict.message,
+            request.policies,
+            self._clock(),
+            verdict.evidence,
+        )
+
+    async def _images(self, release: Release) -> tuple[ResolvedImage, ...]:
+        access = await self._access(release)
+        digests: dict[str, str] = {}
+        images = []
+        for container, init in _containers(release.spec.template):
+            source = container["image"]
+            if source not in digests:
+                digests[source] = (await self._verifier.resolve(source, access)).image
+            images.append(
+                ResolvedImage(
+                    container=container["name"], init=init, source=source, image=digests[source]
+                )
+            )
+        return tuple(images)
+
+    async def _access(self, release: Release) -> Access:
+        namespace = release.metadata.namespace
+        return Access.allowed_by(
+            self._observer.policies(),
+            namespace=namespace,
+            namespace_labels=self._observer.namespace_labels(namespace),
+            credentials=await self._credentials(release),
+        )
+
+    async def _credentials(self, release: Release) -> list[Mapping[str, Any]]:
+        """Pull secrets of the template and of its ServiceAccount, as the kubelet would use them."""
+        namespace = release.metadata.namespace
+        spec = release.spec.template.get("spec") or {}
+        names = [item["name"] for item in spec.get("imagePullSecrets") or ()]
+        account = spec.get("serviceAccountName") or "default"
+        try:
+            found = await self._api.get(SERVICE_ACCOUNTS, namespace, account)
+            names += [item["name"] for item in found.get("imagePullSecrets") or ()]
+        except NotFound:
+            log.debug("no ServiceAccount %s in %s", account, namespace)
+        configs = []
+        for name in dict.fromkeys(names):
+            config = await self._pull_secret(namespace, name)
+            if config is not None:
+                configs.append(config)
+        return configs
+
+    async def _pull_secret(self, namespace: str, name: str) -> Mapping[str, Any] | None:
+        """Contents of a pull secret; one that is missing or unreadable is passed over.
+
+        The kubelet does the same: the registry then says that it wants credentials.
+        """
+        try:
+            secret = await self._api.get(SECRETS, namespace, name)
+            if secret.get("type") != _PULL_SECRET:
+                return None
+            config = json.loads(base64.b64decode(secret["data"][".dockerconfigjson"]))
+        except (NotFound, KeyError, ValueError):
+            return None
+        return config if isinstance(config, Mapping) else None
+
+    async def _freeze(self, release: Release) -> tuple[FrozenConfig, ...]:
+        frozen = []
+        for reference in references(release.spec.template, release.spec.config.live):
+            source = await self._source(release, reference)
+            if source is not None:
+                await self._copy(release, reference.kind, source)
+                frozen.append(
+                    FrozenConfig.model_validate(
+                        {
+                            "kind": reference.kind,
+                            "source": reference.name,
+                            "name": frozen_name(release, source),
+                        }
+                    )
+                )
+        return tuple(frozen)
+
+    async def _source(self, release: Release, reference: Reference) -> Object | None:
+        namespace = release.metadata.namespace
+        try:
+            return await self._api.get(_KINDS[reference.kind], namespace, reference.name)
+        except NotFound:
+            if reference.optional:
+                return None
+            raise _MissingConfig(reference, namespace) from None
+
+    async def _copy(self, release: Release, kind: str, source: Object) -> None:
+        copy = frozen_copy(release, kind, source)
+        namespace = release.metadata.namespace
+        try:
+            await self._api.create(_KINDS[kind], namespace, copy)
+        except AlreadyExists:
+            made = await self._api.get(_KINDS[kind], namespace, copy["metadata"]["name"])
+            same = made.get("data") == copy.get("data") and made.get("immutable")
+            if not is_ours(made) or not same:
+                raise NameTaken(_KINDS[kind], copy["metadata"]["name"]) from None
+
+
+class _MissingConfig(Exception):
+    def __init__(self, reference: Reference, namespace: str) -> None:
+        super().__init__(
+            f"the template names {reference.kind} {reference.name}, which does not exist in "
+            f"{namespace}; create it, or mark the reference optional"
+        )
+
+
+def _containers(template: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
+    spec = template.get("spec") or {}
+    for container in spec.get("initContainers") or ():
+        yield container, True
+    for container in spec.get("containers") or ():
+        yield container, False
+
+
+def _with_digests(
+    template: Mapping[str, Any], images: tuple[ResolvedImage, ...]
+) -> dict[str, Any]:
+    digests = {(image.container, image.init): image.image for image in images}
+    spec = dict(template["spec"])
+    for field, init in (("initContainers", True), ("containers", False)):
+        if spec.get(field):
+            spec[field] = [
+                {**container, "image": digests[(container["name"], init)]}
+                for container in spec[field]
+            ]
+    return {**template, "spec": spec}

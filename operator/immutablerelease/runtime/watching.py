@@ -1,0 +1,171 @@
+"""Keeps the store in step with the cluster: one list at the start, kopf's watches, slow resyncs.
+
+kopf never reports an object that vanished between two of its lists, so a full list now and then
+prunes the store. Child objects are filtered by label on the server.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import kopf
+
+from immutablerelease.api.meta import RELEASE_LABEL
+
+from .client import (
+    ACTIONS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    PODS,
+    POLICIES,
+    RELEASES,
+    REVISIONS,
+    SERVICES,
+    Api,
+    Kind,
+)
+from .key import Key
+from .store import Store
+
+log = logging.getLogger(__name__)
+
+# Children carry the label of their release; the rest is watched whole.
+CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
+RESYNC_SECONDS = 600.0
+
+
+class Watching:
+    """Feeds the store and the queue."""
+
+    def __init__(
+        self,
+        api: Api,
+        store: Store,
+        *,
+        enqueue: Callable[[Key], None],
+        namespaces: Sequence[str],
+        saw: Callable[[str], None],
+        pruned: Callable[[Sequence[Mapping[str, Any]]], None],
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._enqueue = enqueue
+        self._namespaces = tuple(namespaces)
+        self._saw = saw
+        self._pruned = pruned
+
+    async def fill(self) -> None:
+        """List everything once: nothing is decided before this."""
+        for kind in (*WHOLE, *CHILDREN):
+            for namespace in self._scopes(kind):
+                await self._list(kind, namespace)
+        self._enqueue_all()
+
+    async def resync(self, stop: asyncio.Event) -> None:
+        """List everything again now and then, until stopped."""
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(RESYNC_SECONDS):
+                    await stop.wait()
+            except TimeoutError:
+                await self.fill()
+
+    async def watch(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+        """Run kopf until stopped."""
+        registry = kopf.OperatorRegistry()
+        kopf.on.login(registry=registry)(_login)
+        for kind in (*WHOLE, *CHILDREN):
+            handler = self._handler(kind)
+            kopf.on.event(
+                group=kind.group,
+                version=kind.version,
+                plural=kind.plural,
+                registry=registry,
+                id=kind.plural,
+            )(handler)
+        await kopf.operator(
+            registry=registry,
+            settings=_settings(bool(self._namespaces)),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop,
+            ready_flag=ready,
+        )
+
+    def _handler(self, kind: Kind) -> Callable[..., Any]:
+        async def on_event(event: Mapping[str, Any], **_: object) -> None:
+            self._take(kind, event["type"], dict(event["object"]))
+
+        return on_event
+
+    def _take(self, kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
+        self._saw(kind.plural)
+        if event == "DELETED":
+            self._store.remove(kind, obj)
+        elif not self._store.put(kind, obj):
+            return
+        self._concerns(kind, obj)
+
+    def _concerns(self, kind: Kind, obj: Mapping[str, Any]) -> None:
+        """Put the releases in the queue that an object is about."""
+        metadata = obj["metadata"]
+        namespace = metadata.get("namespace", "")
+        if kind is RELEASES:
+            self._enqueue(Key(namespace, metadata["name"]))
+        elif kind is ACTIONS:
+            self._enqueue(Key(namespace, obj["spec"]["release"]))
+        elif kind is POLICIES:
+            self._enqueue_all()
+        elif kind is NAMESPACES:
+            for known, name in self._store.names(RELEASES, metadata["name"]):
+                self._enqueue(Key(known, name))
+        elif release := (metadata.get("labels") or {}).get(RELEASE_LABEL):
+            self._enqueue(Key(namespace, release))
+
+    def _enqueue_all(self) -> None:
+        for namespace, name in self._store.names(RELEASES):
+            self._enqueue(Key(namespace, name))
+
+    def _scopes(self, kind: Kind) -> Sequence[str | None]:
+        return self._namespaces if self._namespaces and kind.namespaced else (None,)
+
+    async def _list(self, kind: Kind, namespace: str | None) -> None:
+        mark = self._store.mark()
+        live = await self._api.list(
+            kind, namespace, selector=RELEASE_LABEL if kind in CHILDREN else ""
+        )
+        for obj in live:
+            self._store.put(kind, obj)
+        self._saw(kind.plural)
+        gone = self._store.prune(kind, namespace, live, since=mark)
+        self._pruned(gone)
+        for obj in gone:
+            self._concerns(kind, obj)
+
+
+async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+
+
+def _settings(namespaced: bool) -> kopf.OperatorSettings:
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = namespaced
+    settings.networking.connect_timeout = 5
+    settings.networking.request_timeout = 30
+    # Streams end by themselves before anything in between forgets them.
+    settings.watching.connect_timeout = 5
+    settings.watching.server_timeout = 290
+    settings.watching.client_timeout = 300
+    settings.watching.chunk_size = 500
+    for kind in CHILDREN:
+        settings.watching.label_selectors[_selects(kind)] = RELEASE_LABEL
+    return settings
+
+
+def _selects(kind: Kind) -> Callable[[kopf.Resource], bool]:
+    return lambda resource: (resource.group, resource.plural) == (kind.group, kind.plural)

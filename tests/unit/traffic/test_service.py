@@ -1,0 +1,109 @@
+"""The Service of a release carries where the traffic goes and why, in one object."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL, ROUTE_ANNOTATION
+from immutablerelease.api.objects import Release
+from immutablerelease.core.snapshot import RouteRecord
+from immutablerelease.traffic.service import (
+    read_record,
+    read_route,
+    release_service,
+    write_record,
+)
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
+RECORD = RouteRecord("shop-0", "Promoted", "shop-0 passed its probes", AT)
+RELEASE = Release.read(
+    {
+        "metadata": {"name": "shop", "namespace": "demo", "uid": "u"},
+        "spec": {
+            "template": {"spec": {"containers": [{"name": "a", "image": "a"}]}},
+            "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+        },
+    }
+)
+
+
+@given(st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
+def test_a_record_survives_the_annotation(
+    reason: str, message: str, previous: str | None, action: str | None
+) -> None:
+    record = RouteRecord("shop-0", reason, message, AT, previous, action)
+    assert read_record(write_record(record)) == record
+
+
+@pytest.mark.parametrize(
+    "text", [None, "", "no json", "[]", "{}", '{"revision": "x"}', '{"at": 5}', "null"]
+)
+def test_an_unreadable_record_counts_as_none(text: str | None) -> None:
+    assert read_record(text) is None
+
+
+def test_the_selector_names_the_recorded_revision() -> None:
+    service = release_service(RELEASE, RECORD)
+    assert service["spec"]["selector"] == {RELEASE_LABEL: "shop", REVISION_LABEL: "shop-0"}
+    route = read_route(RELEASE, service, ())
+    assert (route.record, route.selected, route.current) == (RECORD, "shop-0", True)
+
+
+def _tampered(**spec: Any) -> dict[str, Any]:
+    service = release_service(RELEASE, RECORD)
+    service["spec"].update(spec)
+    return service
+
+
+@pytest.mark.parametrize(
+    ("selector", "selected"),
+    [
+        ({RELEASE_LABEL: "shop", REVISION_LABEL: "shop-1"}, "shop-1"),
+        ({RELEASE_LABEL: "shop"}, None),
+        ({RELEASE_LABEL: "shop", REVISION_LABEL: "shop-0", "extra": "x"}, None),
+        ({REVISION_LABEL: "shop-0"}, None),
+        (None, None),
+    ],
+)
+def test_a_changed_selector_is_seen(selector: Any, selected: str | None) -> None:
+    route = read_route(RELEASE, _tampered(selector=selector), ())
+    assert route.selected == selected
+    assert route.record == RECORD
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"ports": []},
+        {"ports": [{"name": "http", "port": 81, "targetPort": 8080, "protocol": "TCP"}]},
+        {"externalIPs": ["198.51.100.1"]},
+        {"publishNotReadyAddresses": True},
+    ],
+)
+def test_a_service_that_is_not_as_wanted_is_out_of_date(spec: dict[str, Any]) -> None:
+    assert not read_route(RELEASE, _tampered(**spec), ()).current
+
+
+def test_only_ready_pods_of_the_releases_own_service_are_endpoints() -> None:
+    def item(service: str, *endpoints: tuple[str, bool]) -> dict[str, Any]:
+        return {
+            "metadata": {"labels": {"kubernetes.io/service-name": service}},
+            "endpoints": [
+                {"conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": name}}
+                for name, ready in endpoints
+            ],
+        }
+
+    slices = [item("shop", ("a", True), ("b", False)), item("shop-0", ("c", True)), item("shop")]
+    slices[2]["endpoints"] = None
+    route = read_route(RELEASE, release_service(RELEASE, RECORD), slices)
+    assert route.endpoints == {"a"}
+
+
+def test_the_record_is_an_annotation_of_the_same_write() -> None:
+    service = release_service(RELEASE, replace(RECORD, previous="shop-1"))
+    assert '"previous": "shop-1"' in service["metadata"]["annotations"][ROUTE_ANNOTATION]
