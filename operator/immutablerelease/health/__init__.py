@@ -1,0 +1,1 @@
+"""Asks Pods whether they work: single attempts, and the prober that makes them in time."""

@@ -1,0 +1,18 @@
+"""Why an attempt failed, in words for people."""
+
+import errno
+import os
+
+
+class Failed(Exception):
+    """The Pod did not answer as it should; the message names what was found and wanted."""
+
+
+def reason(error: BaseException) -> str:
+    """An error of the network in a few words: `connection refused` says it all."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in errno.errorcode:
+        return os.strerror(number or 0).lower()
+    # The text may quote what the Pod sent: one line of ASCII, and a short one, goes into a status.
+    text = " ".join(ascii(str(error))[1:-1].split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
