@@ -1,0 +1,54 @@
+# Everything a person does with this repository; `make` lists it.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Where demo and e2e tests run: local (a cluster of our own), kind, or current (your kubeconfig's).
+export CLUSTER ?= local
+PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+
+VENV := .venv
+READY := $(VENV)/.ready
+RUN := $(VENV)/bin/python
+
+.PHONY: help
+help: ## List the targets.
+	@echo "Two to begin with: make demo, make test"
+	@echo
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(READY) ## Play releases, refusals and reverts under load on a real cluster.
+	@$(RUN) -m demo
+
+.PHONY: test
+test: $(READY) ## Run every tier of tests that this machine can run.
+	@$(RUN) tests/tiers.py --clean
+
+.PHONY: unit api e2e lint
+unit: $(READY) ## Test the core, parsers and verification; needs nothing.
+	@$(RUN) tests/tiers.py unit
+api: $(READY) ## Test CRDs, policies and roles on a real API server.
+	@$(RUN) tests/tiers.py api
+e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
+	@$(RUN) tests/tiers.py e2e
+lint: $(READY) ## Check style, types, layers and generated files.
+	@$(RUN) tests/tiers.py lint
+
+.PHONY: crds
+crds: $(READY) ## Write crds/ and the chart's copy from the typed models.
+	@$(RUN) -m immutablerelease.api.crds --write crds/
+
+.PHONY: up down
+up: $(READY) ## Bring up the local cluster: python -m devcluster exec -- kubectl get nodes
+	@$(RUN) -m devcluster up --profile full
+down: $(READY) ## Remove the local cluster and everything it left.
+	@$(RUN) -m devcluster down
+
+.PHONY: clean
+clean: ## Remove what was built here; built tools and clusters stay.
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(READY): requirements-dev.txt pyproject.toml
+	@.ci/venv "$(PYTHON)" $(VENV)
+	@touch $@

@@ -1,0 +1,183 @@
+"""Runs the tiers of tests that this machine can run, and says which it cannot and why.
+
+    python tests/tiers.py [TIER ...]     all of them when none is named
+
+Every tier runs, also after one that failed; the exit code is 0 only if none did. Tiers that need a
+cluster bring up the one that CLUSTER chooses and, with --clean, take it down after themselves.
+"""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+DEVCLUSTER = [sys.executable, "-m", "devcluster"]
+# How pytest ends its report, with -q and without: "12 passed, 1 skipped in 3.21s".
+_COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
+_SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")
+
+Command = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """Commands that prove one kind of thing."""
+
+    name: str
+    proves: str
+    commands: Sequence[Command]
+    # Profile of the cluster that it runs on; nothing where it needs none.
+    profile: str = ""
+    # Why it cannot run here; nothing when it can.
+    obstacle: Callable[[], str] = lambda: ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a tier."""
+
+    name: str
+    outcome: str
+    seconds: float
+    summary: str
+
+
+def _no_root() -> str:
+    if platform.system() != "Linux":
+        return f"needs Linux, this is {platform.system()}"
+    return "" if os.geteuid() == 0 else "needs root: network namespaces and mounts"
+
+
+def _no_cluster() -> str:
+    return _no_root() if os.environ.get("CLUSTER", "local") == "local" else ""
+
+
+def _no_go() -> str:
+    return "" if shutil.which("go") else "needs Go"
+
+
+TIERS = (
+    Tier(
+        "lint",
+        "style, types, layers, and that generated files are fresh",
+        (
+            [str(BIN / "ruff"), "check", "."],
+            [str(BIN / "ruff"), "format", "--check", "."],
+            [str(BIN / "mypy"), "operator", "devcluster", "demo", "tests"],
+            [str(BIN / "lint-imports")],
+            [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
+        ),
+    ),
+    Tier("unit", "the core, parsers, verification", ([*PYTEST, "tests/unit"],)),
+    Tier(
+        "app",
+        "the application that the demo releases",
+        (["go", "-C", "demo/app", "vet", "./..."], ["go", "-C", "demo/app", "test", "./..."]),
+        obstacle=_no_go,
+    ),
+    Tier(
+        "devcluster",
+        "the cluster comes up, recovers and leaves nothing behind",
+        ([*PYTEST, "tests/devcluster"],),
+        obstacle=_no_root,
+    ),
+    Tier(
+        "api",
+        "CRDs, admission policies, roles and documents on a real API server",
+        ([*PYTEST, "tests/api"],),
+        profile="api",
+        obstacle=_no_cluster,
+    ),
+    Tier(
+        "e2e",
+        "real Pods, real signatures, real traffic",
+        ([*PYTEST, "tests/e2e"],),
+        profile="full",
+        obstacle=_no_cluster,
+    ),
+)
+
+
+def main() -> int:
+    """Run what was asked for and print the summary."""
+    names = [tier.name for tier in TIERS]
+    parser = argparse.ArgumentParser(prog="tests/tiers.py")
+    parser.add_argument("tiers", nargs="*", metavar="TIER", help=f"of {', '.join(names)}")
+    parser.add_argument("--clean", action="store_true", help="take clusters down afterwards")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.tiers) - set(names):
+        parser.error(f"no tier {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    chosen = [tier for tier in TIERS if not arguments.tiers or tier.name in arguments.tiers]
+    results = [run(tier, clean=arguments.clean) for tier in chosen]
+    print(f"\n{table(results)}", flush=True)
+    return 1 if any(result.outcome == "FAILED" for result in results) else 0
+
+
+def run(tier: Tier, *, clean: bool) -> Result:
+    """Run one tier; its last words are its summary."""
+    print(f"\n=== {tier.name}: {tier.proves}", flush=True)
+    if obstacle := tier.obstacle():
+        print(f"skipped: {obstacle}", flush=True)
+        return Result(tier.name, "skipped", 0.0, obstacle)
+    began = time.monotonic()
+    summaries: list[str] = []
+    failed = ""
+    for command in _commands(tier):
+        code, summary = _stream(command)
+        summaries.extend([summary] if summary else [])
+        # The other commands still run: a person wants to see all that is wrong.
+        if code != 0 and not failed:
+            failed = f"{' '.join(Path(word).name for word in command[:4])} exited with {code}"
+            if command[:4] == [*DEVCLUSTER, "up"]:
+                break
+    if tier.profile and clean:
+        _stream([*DEVCLUSTER, "down"])
+    outcome = "FAILED" if failed else "passed"
+    text = "; ".join([*summaries, *([failed] if failed else [])])
+    return Result(tier.name, outcome, time.monotonic() - began, text or "all checks passed")
+
+
+def _commands(tier: Tier) -> list[Command]:
+    if not tier.profile:
+        return list(tier.commands)
+    up = [*DEVCLUSTER, "up", "--profile", tier.profile]
+    return [up, *([*DEVCLUSTER, "exec", "--", *command] for command in tier.commands)]
+
+
+def _stream(command: Command) -> tuple[int, str]:
+    """Run a command with its output shown; exit code and pytest's summary, if there was one."""
+    print(f"$ {' '.join(command).replace(str(BIN) + '/', '')}", flush=True)
+    summary = ""
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if found := _SUMMARY.match(line.strip()):
+                summary = found[1]
+    return process.returncode, summary
+
+
+def table(results: Sequence[Result]) -> str:
+    """One line a tier, aligned."""
+    width = max(len(result.name) for result in results)
+    lines = [
+        f"{result.name:<{width}}  {result.outcome:<7}  {result.seconds:6.1f} s  {result.summary}"
+        for result in results
+    ]
+    return "\n".join(["Tiers:", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
