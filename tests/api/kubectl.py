@@ -9,6 +9,10 @@ from typing import Any
 Manifest = Mapping[str, Any]
 
 
+# It stops at the schema where that is breached, and says so with every such refusal.
+_REST_UNCHECKED = "correct the existing errors to complete validation"
+
+
 class Refused(Exception):
     """kubectl failed; the text is what it said."""
 
@@ -16,7 +20,8 @@ class Refused(Exception):
     def causes(self) -> list[str]:
         """What the API server found wrong with an object, as `field: what`, in its order."""
         text = str(self).partition(" is invalid: ")[2].strip()
-        return [line.removeprefix("* ") for line in text.splitlines() if line]
+        causes = [line.removeprefix("* ").removeprefix("<nil>: ") for line in text.splitlines()]
+        return [cause for cause in causes if cause and not cause.endswith(_REST_UNCHECKED)]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ class Kubectl:
     def patch(self, target: str, patch: Any, *options: str) -> dict[str, Any]:
         """Patch an object: by JSON patch when given a list, else by merge."""
         kind = "json" if isinstance(patch, list) else "merge"
-        options = (*options, f"--type={kind}", "--patch", json.dumps(patch), "-o", "json")
+        # kubectl reads it as YAML, which knows no surrogate pairs.
+        text = json.dumps(patch, ensure_ascii=False)
+        options = (*options, f"--type={kind}", "--patch", text, "-o", "json")
         return _object(self("patch", target, *options))
 
     def get(self, target: str) -> dict[str, Any]:

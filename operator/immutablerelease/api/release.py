@@ -356,7 +356,10 @@ class ReleaseStatus(Model):
             json_schema_extra=keyed("revision"),
         ),
     ] = ()
-    replicas: Annotated[int, Field(description="Pods of the active revision.", ge=0)] = 0
+    # The scale subresource holds it in 32 bits.
+    replicas: Annotated[
+        int, Field(description="Pods of the active revision.", ge=0, le=2**31 - 1)
+    ] = 0
     ready_replicas: Annotated[
         int, Field(description="Ready Pods of the active revision.", ge=0)
     ] = 0

@@ -1,0 +1,146 @@
+"""A release as the operator makes it, in a namespace of its own, with kwok's Pods behind it."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from tests.api import manifests
+from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD
+from tests.api.kubectl import Kubectl
+
+Manifest = dict[str, Any]
+
+RELEASE = "shop"
+REVISION = "shop-0123456789"
+LABELS = {"immutablerelease.io/release": RELEASE, "immutablerelease.io/revision": REVISION}
+MANAGED = {"app.kubernetes.io/managed-by": "immutable-release-operator", **LABELS}
+DIGEST = f"registry.example.com/shop@{manifests.DIGEST}"
+TIMEOUT = "--timeout=60s"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A namespace in which a release runs, and the names of what it is made of."""
+
+    kubectl: Kubectl
+    pod: str
+    replicaset: str
+    slice: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What the table of attempts refers to."""
+        return {
+            "ns": self.kubectl.namespace,
+            "pod": self.pod,
+            "replicaset": self.replicaset,
+            "slice": self.slice,
+        }
+
+
+def enforced_namespace(kubectl: Kubectl, mode: str) -> Kubectl:
+    """A new namespace in which the policies are in force."""
+    name = f"enforced-{secrets.token_hex(4)}"
+    label = {"immutablerelease.io/enforce": mode}
+    metadata = {"name": name, "labels": label}
+    kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    return kubectl.within(name)
+
+
+def release_into(kubectl: Kubectl) -> Stage:
+    """Do what the operator does for a release of two Pods, and wait until they are ready."""
+    kubectl.apply(manifests.release(RELEASE))
+    release_uid = kubectl.get(f"immutablerelease/{RELEASE}")["metadata"]["uid"]
+    revision = manifests.revision(REVISION)
+    revision["metadata"] |= _metadata(REVISION, "ImmutableRelease", RELEASE, release_uid)
+    as_operator(kubectl, revision)
+    revision_uid = kubectl.get(f"releaserevision/{REVISION}")["metadata"]["uid"]
+    for name, kind, uid in (
+        (RELEASE, "ImmutableRelease", release_uid),
+        (REVISION, "ReleaseRevision", revision_uid),
+    ):
+        metadata = _metadata(name, kind, RELEASE if name == RELEASE else REVISION, uid)
+        as_operator(kubectl, _service(metadata))
+    for kind in ("ConfigMap", "Secret"):
+        frozen = _metadata("frozen", "ImmutableRelease", RELEASE, release_uid)
+        as_operator(
+            kubectl, {"apiVersion": "v1", "kind": kind, "metadata": frozen, "immutable": True}
+        )
+    as_operator(kubectl, deployment(owner=revision_uid))
+    kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+    selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
+    kubectl("wait", "pod", "-l", selector, "--for=condition=Ready", TIMEOUT)
+    names = "jsonpath={.items[0].metadata.name}"
+    of_service = f"kubernetes.io/service-name={RELEASE}"
+    kubectl("wait", "endpointslice", "-l", of_service, "--for=create", TIMEOUT)
+    return Stage(
+        kubectl,
+        pod=kubectl("get", "pod", "-l", selector, "-o", names),
+        replicaset=kubectl("get", "replicaset", "-l", selector, "-o", names),
+        slice=kubectl("get", "endpointslice", "-l", of_service, "-o", names),
+    )
+
+
+def as_operator(kubectl: Kubectl, manifest: Manifest) -> None:
+    """Apply as the operator does: server-side, with its own identity and permissions."""
+    options = ("--server-side", "--field-manager=immutable-release-operator")
+    kubectl("apply", *options, "-f", "-", *OPERATOR_IN_ITS_POD, stdin=json.dumps(manifest))
+
+
+def create(kubectl: Kubectl, manifest: Manifest, *who: str) -> None:
+    """Create an object, as an admin unless told otherwise."""
+    kubectl("create", "-f", "-", *(who or MASTER), stdin=json.dumps(manifest))
+
+
+def pod_template(labels: dict[str, str], image: str = DIGEST) -> Manifest:
+    """Pods that any node takes, the fake ones too."""
+    return {
+        "metadata": {"labels": labels},
+        "spec": {
+            "containers": [{"name": "main", "image": image}],
+            "tolerations": [{"operator": "Exists"}],
+            "terminationGracePeriodSeconds": 0,
+        },
+    }
+
+
+def workload(kind: str, name: str, labels: dict[str, str], **spec: Any) -> Manifest:
+    """A workload of the group apps whose Pods carry the labels."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": pod_template(labels), **spec},
+    }
+
+
+def deployment(owner: str) -> Manifest:
+    """The Deployment of the revision, owned by the ReleaseRevision with that uid."""
+    made = workload("Deployment", REVISION, LABELS, replicas=2, revisionHistoryLimit=0)
+    made["metadata"] = _metadata(REVISION, "ReleaseRevision", REVISION, owner)
+    made["spec"]["template"]["metadata"]["labels"] = MANAGED
+    return made
+
+
+def bare_pod(name: str, labels: dict[str, str], **metadata: Any) -> Manifest:
+    """A Pod that comes from no ReplicaSet, unless the metadata says so."""
+    template = pod_template(labels)
+    template["metadata"] |= {"name": name, **metadata}
+    return {"apiVersion": "v1", "kind": "Pod", **template}
+
+
+def _service(metadata: Manifest) -> Manifest:
+    spec = {"selector": LABELS, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def _metadata(name: str, kind: str, owner: str, uid: str) -> Manifest:
+    reference = {
+        "apiVersion": "immutablerelease.io/v1alpha1",
+        "kind": kind,
+        "name": owner,
+        "uid": uid,
+        "controller": True,
+    }
+    return {"name": name, "labels": MANAGED, "ownerReferences": [reference]}

@@ -1,0 +1,234 @@
+"""What the API server refuses, and the very words in which it says why."""
+
+from typing import Any
+
+import pytest
+
+from tests.api.kubectl import Kubectl, Refused
+from tests.api.manifests import ABSENT, Manifest, action, policy, release, revision
+
+CONTAINERS = "spec__template__spec__containers"
+DURATION = r"'^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$'"
+UNSIGNED = {"unsafeAllowUnsigned": True}
+PUBLIC = {"pem": "-----BEGIN PUBLIC KEY-----"}
+PRIVATE = {"pem": "-----BEGIN PRIVATE KEY-----\n-----BEGIN PUBLIC KEY-----"}
+
+
+def probe(**fields: Any) -> Manifest:
+    """A release with one probe."""
+    return release(spec__health__probes=[{"name": "api"} | fields])
+
+
+def ports(*ports: dict[str, Any]) -> Manifest:
+    """A release with these ports."""
+    defaults = {"name": "http", "port": 80, "targetPort": 8080}
+    return release(spec__service__ports=[defaults | port for port in ports])
+
+
+TIMEOUT = (
+    "spec.health.probes[0].timeout: Invalid value: timeout is more than 0s and not longer than "
+    "interval (where they are not written, timeout is 1s and interval 2s)"
+)
+SERVICE_NAME = (
+    "Invalid value: the name of a release is also that of its Service: lower case letters, digits "
+    "and dashes, a letter first and no dash last"
+)
+
+REFUSED: dict[str, tuple[Manifest, str]] = {
+    "a release whose revisions would have names too long for a Service": (
+        release("a" * 53),
+        "Invalid value: the name of a release has at most 52 characters: names of its revisions "
+        "are 11 longer and must fit the 63 of a Service",
+    ),
+    "a release whose name starts with a digit": (release("9shop"), SERVICE_NAME),
+    "a release whose name has a dot": (release("shop.web"), SERVICE_NAME),
+    "a release without a template": (
+        release(spec__template=ABSENT),
+        "spec.template: Required value",
+    ),
+    "a release without a service": (
+        release(spec__service=ABSENT),
+        "spec.service: Required value",
+    ),
+    "a template with no containers": (
+        release(**{CONTAINERS: []}),
+        "spec.template.spec.containers: Invalid value: 0: "
+        "spec.template.spec.containers in body should have at least 1 items",
+    ),
+    "a container without an image": (
+        release(**{f"{CONTAINERS}__0__image": ABSENT}),
+        "spec.template.spec.containers[0].image: Required value",
+    ),
+    "a container with an empty image": (
+        release(**{f"{CONTAINERS}__0__image": ""}),
+        'spec.template.spec.containers[0].image: Invalid value: "": '
+        r"spec.template.spec.containers[0].image in body should match '^[^\s]+$'",
+    ),
+    "two containers of one name": (
+        release(**{CONTAINERS: [{"name": "shop", "image": "shop:1"}] * 2}),
+        'spec.template.spec.containers[1]: Duplicate value: {"name":"shop"}',
+    ),
+    "a template that sets a label of the operator": (
+        release(spec__template__metadata__labels={"immutablerelease.io/revision": "shop-1"}),
+        "spec.template.metadata.labels: Invalid value: labels under immutablerelease.io/ are set "
+        "by the operator: remove them from the template",
+    ),
+    "a template that sets an annotation of the operator": (
+        release(spec__template__metadata__annotations={"immutablerelease.io/route": "{}"}),
+        "spec.template.metadata.annotations: Invalid value: annotations under immutablerelease.io/ "
+        "are set by the operator: remove them from the template",
+    ),
+    "a template with ephemeral containers": (
+        release(spec__template__spec__ephemeralContainers=[{"name": "debug"}]),
+        "spec.template.spec: Invalid value: ephemeral containers are for debugging a running Pod: "
+        "a template has none",
+    ),
+    "a template of Pods that end": (
+        release(spec__template__spec__restartPolicy="Never"),
+        'spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"',
+    ),
+    "a probe of no kind": (
+        probe(),
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http or tcp",
+    ),
+    "a probe of two kinds": (
+        probe(http={"port": "http"}, tcp={"port": 8080}),
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http or tcp",
+    ),
+    "two probes of one name": (
+        release(spec__health__probes=[{"name": "api", "tcp": {"port": 8080}}] * 2),
+        'spec.health.probes[1]: Duplicate value: {"name":"api"}',
+    ),
+    "a probe that leaves Pods no time for anything else": (
+        probe(tcp={"port": 8080}, interval="50ms", timeout="50ms"),
+        "spec.health.probes[0].interval: Invalid value: interval is at least 100ms: Pods have "
+        "other work to do",
+    ),
+    "a probe whose interval is shorter than the timeout that it did not write": (
+        probe(tcp={"port": 8080}, interval="500ms"),
+        TIMEOUT,
+    ),
+    "a probe that gives a Pod no time to answer": (
+        probe(tcp={"port": 8080}, timeout="0s"),
+        TIMEOUT,
+    ),
+    "a duration that is longer than the operator can reckon with": (
+        probe(tcp={"port": 8080}, interval="100000h"),
+        'spec.health.probes[0].interval: Invalid value: "100000h": '
+        f"spec.health.probes[0].interval in body should match {DURATION}",
+    ),
+    "an HTTP probe of a port that the Service does not name": (
+        probe(http={"port": "web"}),
+        "spec.health.probes: Invalid value: the port of a probe by http must be a number or a "
+        "name in `service.ports`",
+    ),
+    "a TCP probe of a port that the Service does not name": (
+        probe(tcp={"port": "web"}),
+        "spec.health.probes: Invalid value: the port of a probe by tcp must be a number or a "
+        "name in `service.ports`",
+    ),
+    "a probe of a port that cannot be": (
+        probe(http={"port": 70000}),
+        "spec.health.probes[0].http.port: Invalid value: 70000: "
+        "spec.health.probes[0].http.port in body should be less than or equal to 65535",
+    ),
+    "a probe of a path that is none": (
+        probe(http={"port": "http", "path": "healthz"}),
+        'spec.health.probes[0].http.path: Invalid value: "healthz": '
+        "spec.health.probes[0].http.path in body should match '^/'",
+    ),
+    "a deadline that no revision can keep": (
+        release(spec__health__progressDeadline="0s"),
+        "spec.health.progressDeadline: Invalid value: progressDeadline is at least 1s: "
+        "no revision could ever start",
+    ),
+    "a service without ports": (
+        ports(),
+        "spec.service.ports: Invalid value: 0: "
+        "spec.service.ports in body should have at least 1 items",
+    ),
+    "a service that uses a port twice": (
+        ports({}, {"name": "admin"}),
+        "spec.service.ports: Invalid value: a port of the Service is used once: two of `ports` "
+        "have the same port and protocol",
+    ),
+    "a service that sends to a port which no container names": (
+        ports({"targetPort": "web"}),
+        "spec.service.ports: Invalid value: a targetPort by name must be the name of a container "
+        "port in the template",
+    ),
+    "a longer history than the operator keeps": (
+        release(spec__historyLimit=101),
+        "spec.historyLimit: Invalid value: 101: "
+        "spec.historyLimit in body should be less than or equal to 100",
+    ),
+    "a preview of no Pods, which could prove nothing": (
+        release(spec__strategy__blueGreen__previewReplicas=0),
+        "spec.strategy.blueGreen.previewReplicas: Invalid value: 0: "
+        "spec.strategy.blueGreen.previewReplicas in body should be greater than or equal to 1",
+    ),
+    "a guard that looks away": (
+        release(spec__guard__onFailure="Ignore"),
+        'spec.guard.onFailure: Unsupported value: "Ignore": supported values: "Revert", "Alert"',
+    ),
+    "a revision with an image by tag": (
+        revision(spec__images__0__image="shop:1"),
+        'spec.images[0].image: Invalid value: "shop:1": '
+        "spec.images[0].image in body should match '^.+@sha256:[a-f0-9]{64}$'",
+    ),
+    "an action that names a revision where that means nothing": (
+        action(spec__revision="shop-0123456789"),
+        "spec: Invalid value: only Rollback takes a revision",
+    ),
+    "an action that nobody can carry out": (
+        action(spec__action="Delete"),
+        'spec.action: Unsupported value: "Delete": supported values: "Promote", "Abort", '
+        '"Rollback", "Retry"',
+    ),
+    "a policy that trusts nobody": (
+        policy(spec={"mode": "Enforce"}),
+        "spec: Invalid value: name at least one authority; unsafeAllowUnsigned: true lets "
+        "anything run",
+    ),
+    "a policy that trusts somebody and everybody": (
+        policy(spec=UNSIGNED | {"authorities": [{"name": "build", "key": PUBLIC}]}),
+        "spec: Invalid value: unsafeAllowUnsigned would make the authorities meaningless: "
+        "remove one or the other",
+    ),
+    "a policy that holds a private key": (
+        policy(spec={"authorities": [{"name": "build", "key": PRIVATE}]}),
+        "spec.authorities[0].key: Invalid value: this is a private key: replace it, it is no "
+        "longer private; put the public key here",
+    ),
+    "a policy that wants more signatures than it has authorities": (
+        policy(spec={"quorum": 2, "authorities": [{"name": "build", "key": PUBLIC}]}),
+        "spec: Invalid value: quorum is more than there are authorities",
+    ),
+    "a policy for an image without its registry": (
+        policy(spec=UNSIGNED | {"match": {"images": ["nginx"]}}),
+        "spec.match: Invalid value: images are matched with their registry: write "
+        "docker.io/library/nginx, not nginx",
+    ),
+}
+
+
+@pytest.mark.parametrize(("manifest", "cause"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused_with_a_reason(kubectl: Kubectl, manifest: Manifest, cause: str) -> None:
+    with pytest.raises(Refused) as refused:
+        kubectl.try_create(manifest)
+    assert refused.value.causes == [cause]
+
+
+def test_a_duration_that_is_none_is_named_first(kubectl: Kubectl) -> None:
+    """The rules that reckon with it fail as well."""
+    with pytest.raises(Refused) as refused:
+        kubectl.try_create(probe(tcp={"port": 8080}, interval="5 seconds"))
+    assert refused.value.causes[0] == (
+        'spec.health.probes[0].interval: Invalid value: "5 seconds": '
+        f"spec.health.probes[0].interval in body should match {DURATION}"
+    )
+
+
+def test_a_field_that_does_not_exist_is_refused_by_name(kubectl: Kubectl) -> None:
+    with pytest.raises(Refused, match=r'unknown field "spec\.template\.metadata\.lables"'):
+        kubectl.try_create(release(spec__template__metadata__lables={"team": "shop"}))
