@@ -2,7 +2,8 @@
 
 Rules:
 - An older version never replaces a newer one, in whatever order events and lists arrive.
-- What was deleted stays deleted: a uid never comes back, so a late event of it is ignored.
+- What was deleted stays deleted: a late event from before the deletion is ignored. An object that
+  lost the label it is watched by is deleted for us, and comes back with a newer version.
 - What is handed out is the caller's own copy.
 - Contents of Secrets and ConfigMaps are not kept.
 
@@ -48,7 +49,10 @@ class _Table:
     entries: dict[Name, _Entry] = field(default_factory=dict)
     # (namespace, release) -> names; a dict keeps the order in which they came
     releases: dict[Name, dict[str, None]] = field(default_factory=dict)
-    deleted: dict[str, None] = field(default_factory=dict)
+    # uid -> version up to which nothing of it counts any more
+    deleted: dict[str, int] = field(default_factory=dict)
+    # The newest version that was put.
+    newest: int = 0
 
     def insert(self, name: Name, entry: _Entry) -> None:
         self.discard(name)
@@ -65,10 +69,19 @@ class _Table:
         if not names:
             del self.releases[name[0], entry.release]
 
-    def bury(self, uid: str) -> None:
-        self.deleted[uid] = None
+    def bury(self, uid: str, version: int) -> None:
+        version = max(version, self.deleted.pop(uid, 0))
+        self.deleted[uid] = version
         if len(self.deleted) > _REMEMBERED:
             del self.deleted[next(iter(self.deleted))]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment in the order of puts, and the newest version by kind that was known then."""
+
+    order: int
+    versions: Mapping[Kind, int]
 
 
 class Store:
@@ -83,13 +96,15 @@ class Store:
         table = self._table(kind)
         metadata = obj["metadata"]
         name, uid, version = _name(obj), metadata.get("uid", ""), _version(obj)
-        if uid in table.deleted:
-            return False
         known = table.entries.get(name)
+        if version <= table.deleted.get(uid, -1):
+            return False
         if known is not None and version <= known.version:
             return False
         if known is not None and known.uid != uid:
-            table.bury(known.uid)
+            # The former holder of the name was gone before this one came.
+            table.bury(known.uid, version)
+        table.newest = max(table.newest, version)
         self._order += 1
         packed = zlib.compress(json.dumps(trim(kind, obj), separators=(",", ":")).encode(), 1)
         entry = _Entry(uid, version, self._order, release_of(kind, obj), packed)
@@ -97,12 +112,12 @@ class Store:
         return True
 
     def remove(self, kind: Kind, obj: Object) -> None:
-        """Forget the object for good; another one that has its name by now stays."""
+        """Forget the object; one that has its name by now, or that came back since, stays."""
         table = self._table(kind)
-        uid = obj["metadata"].get("uid", "")
-        table.bury(uid)
+        uid, version = obj["metadata"].get("uid", ""), _version(obj)
+        table.bury(uid, version)
         known = table.entries.get(_name(obj))
-        if known is not None and known.uid == uid:
+        if known is not None and known.uid == uid and known.version <= version:
             table.discard(_name(obj))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
@@ -127,12 +142,12 @@ class Store:
             name for name in self._table(kind).entries if namespace is None or name[0] == namespace
         ]
 
-    def mark(self) -> int:
-        """The present moment in the order of puts; take it before a list that `prune` gets."""
-        return self._order
+    def mark(self) -> Mark:
+        """The present moment; take it before asking for a list that `prune` gets."""
+        return Mark(self._order, {kind: table.newest for kind, table in self._tables.items()})
 
     def prune(
-        self, kind: Kind, namespace: str | None, live: Iterable[Object], *, since: int
+        self, kind: Kind, namespace: str | None, live: Iterable[Object], *, since: Mark
     ) -> list[Object]:
         """Remove, and return, what a full list does not hold: watches do not report all deletions.
 
@@ -150,10 +165,11 @@ class Store:
             for name, entry in table.entries.items()
             if (namespace is None or name[0] == namespace)
             and entry.uid not in uids
-            and entry.order <= since
+            and entry.order <= since.order
         ]
         for name, entry in gone:
-            table.bury(entry.uid)
+            # The list is no older than the mark: whatever the mark knew of is not news.
+            table.bury(entry.uid, max(entry.version, since.versions.get(kind, 0)))
             table.discard(name)
         return [entry.open() for _, entry in gone]
 

@@ -184,7 +184,10 @@ async def test_an_endless_body_is_cut_off(session):
         (reset, "reset|disconnected"),
         (replying(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "ClientPayloadError"),
         (replying(b"\x00\xff garbage\r\n\r\n"), "Bad"),
-        (replying(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"), "LineTooLong"),
+        (
+            replying(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n"),
+            "more than 8190 bytes",
+        ),
         (replying(), "Server disconnected"),
     ],
     ids=["resets", "stops half way", "speaks no HTTP", "sends huge headers", "hangs up"],

@@ -82,6 +82,8 @@ def test_a_late_deletion_of_the_former_holder_of_a_name_removes_nothing():
     store.remove(SERVICES, make(version=8))
     assert store.get(SERVICES, "web", "shop-1")["metadata"]["uid"] == "u2"
     assert not store.put(SERVICES, make(version=7)), "the former holder came back"
+    store.remove(SERVICES, make(version=12, uid="u2"))
+    assert not store.put(SERVICES, make(version=7)), "the former holder came back later"
 
 
 def test_an_object_that_changes_its_release_is_found_by_the_new_one_only():
@@ -107,7 +109,24 @@ def test_what_a_full_list_does_not_hold_is_removed_and_returned():
     gone = store.prune(SERVICES, "web", [make("a", uid="u1")], since=store.mark())
     assert names(gone) == ["b"]
     assert names(store.all(SERVICES)) == ["a", "c"]
-    assert not store.put(SERVICES, make("b", uid="u2", version=99)), "a ghost came back"
+    assert not store.put(SERVICES, make("b", uid="u2", version=1)), "a ghost came back"
+
+
+def test_no_late_event_of_what_a_list_did_not_hold_brings_it_back():
+    store = Store()
+    store.put(SERVICES, make("b", uid="u2", version=3))
+    store.put(SERVICES, make("a", uid="u1", version=9))
+    store.prune(SERVICES, "web", [make("a", uid="u1", version=9)], since=store.mark())
+    assert not store.put(SERVICES, make("b", uid="u2", version=7))
+
+
+def test_an_object_that_gets_back_the_label_it_is_watched_by_comes_back():
+    store = Store()
+    store.put(SERVICES, make(version=5))
+    store.remove(SERVICES, make(version=8))
+    assert store.put(SERVICES, make(version=9))
+    store.remove(SERVICES, make(version=8))
+    assert store.get(SERVICES, "web", "shop-1") is not None, "a late deletion removed it"
 
 
 def test_an_object_that_appeared_after_the_list_was_asked_for_stays():
@@ -203,55 +222,73 @@ class StoreMachine(RuleBasedStateMachine):
         self.store = Store()
         self.revision = 0
         self.live: dict[str, dict] = {}
+        # What the watch does not show for the moment, because it lost its label.
+        self.hidden: dict[str, dict] = {}
         self.events: list[tuple[str, dict]] = []
-        self.dead: set[str] = set()
+        # uid -> version with which it was removed
+        self.removed: dict[str, int] = {}
         self.seen: dict[str, int] = {}
 
     @rule(name=st.sampled_from("ab"), release=st.sampled_from(["r1", "r2", None]))
     def change(self, name: str, release: str | None) -> None:
         self.revision += 1
-        uid = self.live[name]["metadata"]["uid"] if name in self.live else f"u{self.revision}"
+        former = self.live.get(name) or self.hidden.pop(name, None)
+        uid = former["metadata"]["uid"] if former else f"u{self.revision}"
         self.live[name] = make(name, uid=uid, version=self.revision, release=release)
         self.events.append(("put", self.live[name]))
 
-    @rule(name=st.sampled_from("ab"))
-    def delete(self, name: str) -> None:
-        if name in self.live:
-            self.revision += 1
-            obj = copy.deepcopy(self.live.pop(name))
-            obj["metadata"]["resourceVersion"] = str(self.revision)
-            self.events.append(("remove", obj))
+    @rule(name=st.sampled_from("ab"), comes_back=st.booleans())
+    def delete(self, name: str, comes_back: bool) -> None:
+        if name not in self.live:
+            return
+        self.revision += 1
+        obj = copy.deepcopy(self.live.pop(name))
+        obj["metadata"]["resourceVersion"] = str(self.revision)
+        self.events.append(("remove", obj))
+        if comes_back:
+            self.hidden[name] = obj
 
     @rule(data=st.data())
     def deliver(self, data) -> None:
-        if self.events:
-            verb, obj = data.draw(st.sampled_from(self.events))
-            if verb == "put":
-                self.store.put(SERVICES, obj)
-            else:
-                self.store.remove(SERVICES, obj)
-                self.dead.add(obj["metadata"]["uid"])
+        if not self.events:
+            return
+        verb, obj = data.draw(st.sampled_from(self.events))
+        if verb == "put":
+            self.store.put(SERVICES, obj)
+        else:
+            self.store.remove(SERVICES, obj)
+            self.record_removal(obj)
 
-    @rule()
-    def resync(self) -> None:
+    @rule(between=st.booleans(), data=st.data())
+    def resync(self, between: bool, data) -> None:
         since = self.store.mark()
         listed = [copy.deepcopy(obj) for obj in self.live.values()]
+        if between:
+            self.change(data.draw(st.sampled_from("ab")), None)
+            self.deliver(data)
         for obj in listed:
             self.store.put(SERVICES, obj)
         for obj in self.store.prune(SERVICES, None, listed, since=since):
-            self.dead.add(obj["metadata"]["uid"])
-        assert {obj["metadata"]["uid"] for obj in self.store.all(SERVICES)} == {
-            obj["metadata"]["uid"] for obj in self.live.values()
-        }
+            self.record_removal(obj)
+        if not between:
+            assert self.kept() == self.versions(self.live.values())
+
+    def record_removal(self, obj: dict) -> None:
+        (uid, version), *_ = self.versions([obj]).items()
+        self.removed[uid] = max(version, self.removed.get(uid, 0))
+
+    def kept(self) -> dict[str, int]:
+        return self.versions(self.store.all(SERVICES))
+
+    def versions(self, objects: Iterable[dict]) -> dict[str, int]:
+        return {obj["metadata"]["uid"]: int(obj["metadata"]["resourceVersion"]) for obj in objects}
 
     @invariant()
-    def nothing_dead_is_kept_and_nothing_goes_back(self) -> None:
-        for obj in self.store.all(SERVICES):
-            metadata = obj["metadata"]
-            assert metadata["uid"] not in self.dead
-            version = int(metadata["resourceVersion"])
-            assert version >= self.seen.get(metadata["name"], 0)
-            self.seen[metadata["name"]] = version
+    def nothing_removed_is_kept_and_nothing_goes_back(self) -> None:
+        for uid, version in self.kept().items():
+            assert version > self.removed.get(uid, 0)
+            assert version >= self.seen.get(uid, 0)
+            self.seen[uid] = version
 
     @invariant()
     def the_index_says_what_the_objects_say(self) -> None:
@@ -266,4 +303,4 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestStoreMachine.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
