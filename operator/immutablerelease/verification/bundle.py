@@ -104,11 +104,13 @@ def _parse_envelope(envelope: Any) -> Envelope:
 
 
 def decode_base64(value: Any, what: str) -> bytes:
-    """Bytes from standard base64 with padding, not empty; raises MalformedSignature."""
+    """Bytes from standard base64 in its one canonical form; raises MalformedSignature."""
+    if not isinstance(value, str) or not value:
+        raise MalformedSignature(f"{what}: absent or empty")
     try:
-        decoded = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+        decoded = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedSignature(f"{what}: not base64") from error
-    if not decoded:
-        raise MalformedSignature(f"{what}: absent or empty")
+    if base64.b64encode(decoded).decode() != value:
+        raise MalformedSignature(f"{what}: not canonical base64")
     return decoded

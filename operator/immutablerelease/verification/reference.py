@@ -100,10 +100,11 @@ def _check_host(registry: str, image: str) -> None:
     if host == literal and not _NUMERIC_LABEL.fullmatch(host.rsplit(".", 1)[-1]):
         return
     try:
-        canonical = str(ipaddress.ip_address(literal))
+        address = ipaddress.ip_address(literal)
+        canonical = "" if getattr(address, "ipv4_mapped", None) else str(address)
     except ValueError:
         canonical = ""
-    # `127.1` and `[0::1]` reach the same place as their canonical form.
+    # `127.1`, `[0::1]` and `[::ffff:7f00:1]` reach the same place as the canonical form.
     if canonical != literal or (":" in literal) != (host != literal):
         raise InvalidReference(
             f"image {quote(image)}: {quote(host)} is not an address in canonical form"

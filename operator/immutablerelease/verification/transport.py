@@ -218,6 +218,8 @@ async def _as_registry_errors(host: str) -> AsyncIterator[None]:
         yield
     except TimeoutError as error:
         raise RegistryUnavailable(f"registry {host} did not answer in time") from error
+    except aiohttp.InvalidURL as error:
+        raise RegistryNotAllowed(f"{quote(host)} is not a host that can be asked") from error
     except (aiohttp.ClientError, OSError) as error:
         raise RegistryUnavailable(
             f"registry {host} could not be asked: {type(error).__name__}: {quote(error)}"
