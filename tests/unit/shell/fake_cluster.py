@@ -1,0 +1,240 @@
+"""An API server in memory with the controllers that a release needs, behind the `Api` protocol.
+
+It keeps what the real one does and the operator relies on: resourceVersions, generations that only
+a spec moves, status as a subresource, deletion of what is owned, and writes that can be made to
+fail before or after they took effect.
+"""
+
+import itertools
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
+from immutablerelease.runtime.client import (
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    PODS,
+    RELEASES,
+    SERVICES,
+    AlreadyExists,
+    Kind,
+    NotFound,
+    Object,
+)
+
+Name = tuple[str, str, str]
+
+
+class Killed(BaseException):
+    """The operator was ended at this point."""
+
+
+class FakeCluster:
+    """Objects and the controllers that act on them when `settle` is called."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Name, Object] = {}
+        self.writes: list[str] = []
+        # Told the number of each write and whether it took effect; may raise.
+        self.interrupt: Callable[[int, bool], None] = lambda number, done: None
+        # Revision -> state of its containers, for Pods that do not work.
+        self.sick: dict[str, Object] = {}
+        self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
+
+    # --- the Api protocol -------------------------------------------------------------------
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Object:
+        try:
+            return deepcopy(self.objects[(kind.plural, namespace, name)])
+        except KeyError:
+            raise NotFound(f"no {kind.kind} {name}") from None
+
+    async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
+        wanted = [part.partition("=") for part in selector.split(",") if part]
+        return [
+            deepcopy(obj)
+            for (plural, where, _), obj in self.objects.items()
+            if plural == kind.plural
+            and namespace in (None, where)
+            and all(_matches(obj, key, equals, value) for key, equals, value in wanted)
+        ]
+
+    async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        if (kind.plural, namespace, obj["metadata"]["name"]) in self.objects:
+            raise AlreadyExists(f"{kind.kind} {obj['metadata']['name']} exists")
+        return self._write(f"create {kind.kind}", lambda: self.put(kind, obj))
+
+    async def apply(
+        self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
+    ) -> Object:
+        name = (kind.plural, namespace, obj["metadata"]["name"])
+        if subresource and name not in self.objects:
+            raise NotFound(f"no {kind.kind} {name}")
+
+        def change() -> Object:
+            before = self.objects.get(name, {})
+            if subresource == "scale":
+                spec = {**before["spec"], "replicas": obj["spec"]["replicas"]}
+                return self.put(kind, {**before, "spec": spec})
+            if subresource == "status":
+                return self.put(kind, {**before, "status": obj["status"]})
+            return self.put(kind, {**before, **obj})
+
+        return self._write(f"apply {kind.kind} {subresource}".strip(), change)
+
+    async def replace(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        return self._write(f"replace {kind.kind}", lambda: self.put(kind, obj))
+
+    async def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        propagation: str = "Background",
+    ) -> None:
+        if (kind.plural, namespace, name) not in self.objects:
+            raise NotFound(f"no {kind.kind} {name}")
+        self._write(f"delete {kind.kind}", lambda: self.remove(kind, namespace, name))
+
+    def _write(self, what: str, change: Callable[[], Object]) -> Object:
+        number = len(self.writes)
+        self.interrupt(number, False)
+        self.writes.append(what)
+        result = deepcopy(change())
+        self.interrupt(number, True)
+        return result
+
+    # --- what users and controllers do ------------------------------------------------------
+
+    def put(self, kind: Kind, obj: Object) -> Object:
+        """Store an object as the API server would."""
+        metadata = obj["metadata"]
+        name = (kind.plural, metadata.get("namespace", ""), metadata["name"])
+        before = self.objects.get(name)
+        stored = deepcopy(obj)
+        meta = stored["metadata"] = {**(before or {}).get("metadata", {}), **metadata}
+        meta["uid"] = before["metadata"]["uid"] if before else f"uid-{next(self._uids)}"
+        meta.setdefault("generation", 1)
+        if before and before.get("spec") != stored.get("spec"):
+            meta["generation"] = before["metadata"]["generation"] + 1
+        meta["resourceVersion"] = str(next(self._versions))
+        self.objects[name] = stored
+        return stored
+
+    def remove(self, kind: Kind, namespace: str, name: str) -> Object:
+        """Remove an object and what it owns."""
+        gone = self.objects.pop((kind.plural, namespace, name))
+        uid = gone["metadata"]["uid"]
+        for (plural, where, child), obj in list(self.objects.items()):
+            owners = obj["metadata"].get("ownerReferences") or ()
+            if any(reference["uid"] == uid for reference in owners):
+                self.remove(Kind("", "", plural, plural), where, child)
+        return gone
+
+    def settle(self) -> None:
+        """Let the deployment, kubelet and endpoint slice controllers act."""
+        deployments = [
+            obj for (plural, _, _), obj in self.objects.items() if plural == "deployments"
+        ]
+        for deployment in list(deployments):
+            self._run_pods(deployment)
+        for (plural, _, _), obj in list(self.objects.items()):
+            if plural == "services" and RELEASE_LABEL in obj["metadata"].get("labels", {}):
+                self._slice(obj)
+
+    def _run_pods(self, deployment: Object) -> None:
+        metadata = deployment["metadata"]
+        namespace, revision = metadata["namespace"], metadata["name"]
+        for index in range(10):
+            name = f"{revision}-{index}"
+            exists = ("pods", namespace, name) in self.objects
+            if index < deployment["spec"]["replicas"]:
+                self._run_pod(deployment, name, index)
+            elif exists:
+                self.remove(PODS, namespace, name)
+        generation = metadata["generation"]
+        status = {
+            "observedGeneration": generation,
+            "availableReplicas": deployment["spec"]["replicas"],
+        }
+        if deployment.get("status") != status:
+            self.put(DEPLOYMENTS, {**deployment, "status": status})
+
+    def _run_pod(self, deployment: Object, name: str, index: int) -> None:
+        namespace, revision = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+        sick = self.sick.get(revision)
+        container = {"name": "app", "restartCount": 0, "state": {"running": {}}, **(sick or {})}
+        pod = {
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": deployment["spec"]["template"]["metadata"]["labels"],
+            },
+            "spec": {},
+            "status": {
+                "podIP": f"10.0.0.{index + 1}",
+                "conditions": [{"type": "Ready", "status": "False" if sick else "True"}],
+                "containerStatuses": [container],
+            },
+        }
+        before = self.objects.get(("pods", namespace, name))
+        if before is None or before["status"] != pod["status"]:
+            self.put(PODS, pod)
+
+    def _slice(self, service: Object) -> None:
+        metadata, selector = service["metadata"], service["spec"]["selector"]
+        pods = [
+            obj
+            for (plural, where, _), obj in self.objects.items()
+            if plural == "pods"
+            and where == metadata["namespace"]
+            and all(obj["metadata"]["labels"].get(key) == text for key, text in selector.items())
+        ]
+        endpoints = [
+            {
+                "conditions": {"ready": pod["status"]["conditions"][0]["status"] == "True"},
+                "targetRef": {"kind": "Pod", "name": pod["metadata"]["name"]},
+            }
+            for pod in pods
+        ]
+        body = {
+            "metadata": {
+                "name": f"{metadata['name']}-slice",
+                "namespace": metadata["namespace"],
+                "labels": {
+                    "kubernetes.io/service-name": metadata["name"],
+                    RELEASE_LABEL: metadata["labels"][RELEASE_LABEL],
+                },
+            },
+            "endpoints": endpoints,
+        }
+        name = ("endpointslices", metadata["namespace"], body["metadata"]["name"])
+        before = self.objects.get(name)
+        if before is None or before["endpoints"] != endpoints:
+            self.put(ENDPOINT_SLICES, body)
+
+    # --- what tests ask ---------------------------------------------------------------------
+
+    def release(self, name: str = "shop") -> Object:
+        """An ImmutableRelease as it is."""
+        return self.objects[(RELEASES.plural, "demo", name)]
+
+    def serving(self, name: str = "shop") -> str | None:
+        """The revision that the release's Service points at."""
+        service = self.objects.get((SERVICES.plural, "demo", name))
+        found = service["spec"]["selector"].get(REVISION_LABEL) if service else None
+        return str(found) if found else None
+
+    def change(self, **spec: Any) -> None:
+        """Change the spec of the release, as a user does."""
+        release = self.release()
+        self.put(RELEASES, {**release, "spec": {**release["spec"], **spec}})
+
+
+def _matches(obj: Object, key: str, equals: str, value: str) -> bool:
+    labels = obj["metadata"].get("labels") or {}
+    return labels.get(key) == value if equals else key in labels
