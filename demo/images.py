@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from devcluster.images import build_app_image, go_build
-
 from devcluster import tool
+from devcluster.images import build_app_image, go_build
 
 from .errors import DemoError
 
@@ -60,7 +59,7 @@ class Image:
 
 
 class ImageMaker:
-    """Builds, pushes and signs; `scratch` holds the program, the keys and cosign's settings."""
+    """Builds, pushes and signs; `scratch` holds keys and cosign's settings."""
 
     def __init__(self, scratch: Path, registry: str, run: str) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
@@ -68,21 +67,18 @@ class ImageMaker:
         self._registry = registry
         # Baked in with the tag, so that no two images are one, nor one that an earlier run signed.
         self._run = run
-        self._program = scratch / "app"
         self._settings = scratch / "signing-config.json"
 
     def build(self, tag: str, env: Mapping[str, str], registry: str | None = None) -> Image:
         """Push the image of one version; its tag is its version unless `env` has another."""
-        if not self._program.exists():
-            go_build(APP, self._program)
         ref = f"{registry or self._registry}/{REPOSITORY}:{tag}"
-        digest = build_app_image(
+        pinned = build_app_image(
             ref,
-            {"/app": self._program},
+            {"/app": go_build(APP, "demo-app")},
             entrypoint=["/app"],
             env={"VERSION": tag, "RUN": f"{self._run}/{tag}", **env},
         )
-        return Image(ref, digest)
+        return Image(ref, pinned.rpartition("@")[2])
 
     def key(self, name: str) -> Key:
         """A new key pair."""

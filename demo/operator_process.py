@@ -34,7 +34,7 @@ class OperatorFailed(DemoError):
 
 
 def install_chart() -> None:
-    """Everything of the chart but its Pod."""
+    """Everything of the chart but its Pod, whose place the process takes."""
     values = {
         "replicas": "0",
         # The token of a process is bound to no Pod.

@@ -21,6 +21,8 @@ type Behaviour struct {
 	CrashAfter time.Duration
 	// Exit right at the start.
 	CrashOnStart bool
+	// Answer 500 to `/healthz` from the start, and everything else as it should be.
+	Unhealthy bool
 	// Never become ready.
 	NotReady bool
 	// Seconds from the start until `/readyz` and `/healthz` answer 200.
@@ -42,6 +44,7 @@ func ReadBehaviour(getenv func(string) string) (Behaviour, error) {
 		FailAfter:    reader.seconds("FAIL_AFTER", 0),
 		CrashAfter:   reader.seconds("CRASH_AFTER", 0),
 		CrashOnStart: getenv("CRASH_ON_START") != "",
+		Unhealthy:    getenv("UNHEALTHY") != "",
 		NotReady:     getenv("NOT_READY") != "",
 		SlowStart:    reader.seconds("SLOW_START", 0),
 		Drain:        reader.seconds("DRAIN", 3*time.Second),
@@ -118,6 +121,11 @@ func (l *Life) Failing() bool {
 // Ready tells whether the version wants requests.
 func (l *Life) Ready() bool {
 	return !l.behaviour.NotReady && l.now().Sub(l.started) >= l.behaviour.SlowStart
+}
+
+// Healthy tells what the version says of itself when it is asked.
+func (l *Life) Healthy() bool {
+	return !l.behaviour.Unhealthy && l.Ready() && !l.Failing()
 }
 
 // Greeting is the configured text as it is now.

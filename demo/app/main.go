@@ -76,7 +76,7 @@ func Handler(life *Life, pod string) http.Handler {
 		})
 	})
 	mux.HandleFunc("/healthz", func(writer http.ResponseWriter, _ *http.Request) {
-		answer(writer, life.Ready() && !life.Failing())
+		answer(writer, life.Healthy())
 	})
 	mux.HandleFunc("/readyz", func(writer http.ResponseWriter, _ *http.Request) {
 		answer(writer, life.Ready())

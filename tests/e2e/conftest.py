@@ -1,0 +1,149 @@
+"""The operator under test: a process with the chart's permissions, on a whole cluster.
+
+    python -m devcluster up --profile full
+    python -m devcluster exec -- python -m pytest tests/e2e
+
+Each test has a namespace of its own, which is gone when the session ends.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from demo import manifests
+from demo.images import Image, ImageMaker, Key
+from demo.kube import Kube, wait_for
+from demo.operator_process import OperatorProcess, install_chart, write_kubeconfig
+from devcluster import Cluster
+from tests.e2e.gate import Gate
+from tests.e2e.shop import Shop
+
+PREFIX = "e2e-"
+POLICY = "e2e"
+LOG = Path(__file__).parents[2] / "build" / "e2e" / "operator.log"
+DELETE_TIMEOUT = 90.0
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The cluster that we are in."""
+    if "KUBECONFIG" not in os.environ:
+        pytest.skip("needs a cluster: python -m devcluster exec -- python -m pytest tests/e2e")
+    return Cluster.load()
+
+
+@pytest.fixture(scope="session")
+def kube(cluster: Cluster) -> Iterator[Kube]:
+    """The API as cluster-admin; at the end nothing of the tests may be left."""
+    kube = Kube()
+    yield kube
+
+    def look() -> tuple[bool | None, str]:
+        names = [item["metadata"]["name"] for item in kube.list("Namespace")]
+        left = [name for name in names if name.startswith(PREFIX)]
+        return (True if not left else None), f"{', '.join(left)} still there"
+
+    wait_for("all namespaces of the tests to be gone", look, DELETE_TIMEOUT)
+
+
+@pytest.fixture(scope="session")
+def maker(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> ImageMaker:
+    """Builds and signs images."""
+    run = f"{time.time():.3f}"
+    return ImageMaker(tmp_path_factory.mktemp("images"), cluster.registry, run)
+
+
+@pytest.fixture(scope="session")
+def team(maker: ImageMaker) -> Key:
+    """The key that the policy trusts."""
+    return maker.key("team")
+
+
+@pytest.fixture(scope="session")
+def stranger(maker: ImageMaker) -> Key:
+    """A key that nobody trusts."""
+    return maker.key("stranger")
+
+
+@pytest.fixture(scope="session")
+def image(maker: ImageMaker, team: Key) -> Image:
+    """The app, signed; versions differ in the environment that their templates set."""
+    image = maker.build("signed", {})
+    maker.sign(image, team)
+    return image
+
+
+@pytest.fixture(scope="session")
+def gate(cluster: Cluster) -> Iterator[Gate]:
+    """A registry that can be made unreachable: the first one, through a door of ours."""
+    with Gate(cluster.registry) as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
+def installed(
+    kube: Kube, cluster: Cluster, team: Key, gate: Gate, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The chart, a policy that trusts the team's key, and the operator's kubeconfig."""
+    install_chart()
+    registries = [cluster.registry, cluster.registry_with_referrers, gate.address]
+    trusted = {"team": team.public_pem}
+    kube.apply(manifests.policy(POLICY, trusted, registries, [f"{PREFIX}*"]))
+    yield write_kubeconfig(kube, tmp_path_factory.mktemp("operator") / "kubeconfig")
+    kube.delete("ReleasePolicy", POLICY)
+
+
+@pytest.fixture(scope="session")
+def operator_process(installed: Path) -> Iterator[OperatorProcess]:
+    """The operator, for the whole session; use `operator`, which sees to it that it runs."""
+    process = OperatorProcess(installed, LOG)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def operator(operator_process: OperatorProcess) -> OperatorProcess:
+    """The operator, running, whatever the test before has done to it."""
+    if not operator_process.alive:
+        operator_process.start()
+    return operator_process
+
+
+@pytest.fixture
+def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A namespace of the test's own; its `enforce` label comes from the mark `enforce`."""
+    mark = request.node.get_closest_marker("enforce")
+    name = f"{PREFIX}{secrets.token_hex(4)}"
+    kube.apply(manifests.namespace(name, mark.args[0] if mark else "releases"))
+    yield name
+    kube.delete("Namespace", name)
+
+
+@pytest.fixture
+def shop(
+    kube: Kube, operator: OperatorProcess, namespace: str, image: Image, tmp_path: Path
+) -> Iterator[Shop]:
+    """A release that nobody applied yet."""
+    with ExitStack() as exits:
+        yield Shop(kube, operator, namespace, image.ref, tmp_path, exits)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Marks of this tier."""
+    config.addinivalue_line("markers", "enforce(value): the namespace's label, else `releases`")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A failed test names the operator's log and shows its end."""
+    report: pytest.TestReport = yield  # type: ignore[assignment,misc]
+    if report.when == "call" and report.failed and LOG.exists():
+        from demo.child import tail
+
+        report.sections.append((f"the end of {LOG}", tail(LOG, 25)))
+    return report  # type: ignore[return-value]
