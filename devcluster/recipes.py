@@ -1,0 +1,87 @@
+"""The pinned tools: which Go program each is, and how it is linked.
+
+Versions live in `tools/<group>/go.mod`, one module per group so that their dependencies never have
+to agree. This file only names the packages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+GROUPS = Path(__file__).parent / "tools"
+
+_KUBERNETES_VERSION = "k8s.io/component-base/version"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one tool is built."""
+
+    name: str
+    group: str
+    package: str
+    module: str
+    # Without its version variables the API server calls itself v0.0.0 and clients misjudge it.
+    stamps_version: bool = False
+    # Files of the module that are needed beside the program, by folder inside the module.
+    data: tuple[str, ...] = ()
+
+    @property
+    def source(self) -> Path:
+        """The folder of the go.mod that pins it."""
+        return GROUPS / self.group
+
+    def linker_flags(self, version: str) -> str:
+        """What the linker is told: no symbols, and the version where the program wants one."""
+        if not self.stamps_version:
+            return "-s -w"
+        major, minor = version.removeprefix("v").split(".")[:2]
+        stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor}
+        variables = [f"-X {_KUBERNETES_VERSION}.{key}={value}" for key, value in stamps.items()]
+        return " ".join(["-s", "-w", *variables])
+
+
+def _kubernetes(name: str) -> Recipe:
+    module = "k8s.io/kubernetes"
+    return Recipe(name, "kubernetes", f"{module}/cmd/{name}", module, stamps_version=True)
+
+
+_CRANE = "github.com/google/go-containerregistry"
+_DISTRIBUTION = "github.com/distribution/distribution/v3"
+_COSIGN = "github.com/sigstore/cosign/v3"
+_KWOK_STAGES = tuple(
+    f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat", "pod/fast")
+)
+
+_ALL = (
+    _kubernetes("kube-apiserver"),
+    _kubernetes("kube-controller-manager"),
+    _kubernetes("kube-scheduler"),
+    _kubernetes("kubectl"),
+    _kubernetes("kubelet"),
+    _kubernetes("kube-proxy"),
+    Recipe("etcd", "etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3"),
+    Recipe("crane", "registry", f"{_CRANE}/cmd/crane", _CRANE),
+    Recipe("registry-with-referrers", "registry", ".", _CRANE),
+    Recipe("registry", "distribution", f"{_DISTRIBUTION}/cmd/registry", _DISTRIBUTION),
+    Recipe("cosign", "cosign", f"{_COSIGN}/cmd/cosign", _COSIGN),
+    Recipe(
+        "kwok",
+        "kwok",
+        "sigs.k8s.io/kwok/cmd/kwok",
+        "sigs.k8s.io/kwok",
+        data=_KWOK_STAGES,
+    ),
+    Recipe("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4"),
+)
+
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+
+_CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+_NODE = ("kubelet", "kube-proxy", "crane", "registry", "registry-with-referrers")
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "api": (*_CONTROL_PLANE, "kwok"),
+    "full": (*_CONTROL_PLANE, *_NODE),
+}
