@@ -12,18 +12,24 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Self
 
 import aiohttp
+from prometheus_client import CollectorRegistry
 
 from immutablerelease.health.attempt import attempt
+from immutablerelease.health.http import new_session
 from immutablerelease.health.prober import Prober
 from immutablerelease.runtime.controller import Controller, Memory
+from immutablerelease.runtime.events import Events
 from immutablerelease.runtime.execute import Executor
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.kubeapi import KubeApi
+from immutablerelease.runtime.liveness import Health
 from immutablerelease.runtime.logs import set_up_logging
 from immutablerelease.runtime.metrics import Metrics
 from immutablerelease.runtime.observe import Observer
@@ -39,6 +45,7 @@ from immutablerelease.verification.verifier import Verifier
 log = logging.getLogger(__name__)
 
 WORKERS = 16
+STOP_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -48,9 +55,11 @@ class Options:
     namespaces: tuple[str, ...]
     port: int
     log_format: str
+    # Names this process in Events.
+    identity: str
 
     @classmethod
-    def read(cls, environment: "os._Environ[str] | dict[str, str]") -> Self:
+    def read(cls, environment: Mapping[str, str]) -> Self:
         """From variables with the prefix IRO_; raises ValueError with what to correct."""
         port = environment.get("IRO_PORT", "8080")
         log_format = environment.get("IRO_LOG_FORMAT", "json")
@@ -58,5 +67,115 @@ class Options:
             raise ValueError(f"IRO_PORT must be a port number (got {port!r})")
         if log_format not in ("json", "text"):
             raise ValueError(f"IRO_LOG_FORMAT must be json or text (got {log_format!r})")
+        identity = environment.get("IRO_IDENTITY") or f"{os.uname().nodename}-{os.getpid()}"
         names = environment.get("IRO_WATCH_NAMESPACES", "").split(",")
-        return cls(tuple(name for name in names if name), int(port), log_format)
+        return cls(tuple(name for name in names if name), int(port), log_format, identity)
+
+
+class App:
+    """All parts of the operator, wired."""
+
+    def __init__(
+        self, options: Options, api: KubeApi, metrics: Metrics, http: aiohttp.ClientSession
+    ) -> None:
+        jitter = random.Random()  # noqa: S311 (spreads load, protects nothing)
+        store = Store()
+        memory = Memory()
+        self.queue: WorkQueue[Key] = WorkQueue(jitter=jitter, observer=metrics.queue)
+        metrics.queue.watch(self.queue)
+        self.verifier = Verifier(clock=time.monotonic, observer=metrics)
+        self.prober: Prober[Key] = Prober(
+            attempt=partial(attempt, session=http, clock=now), on_change=self.queue.add
+        )
+        observer = Observer(store, memory, self.prober)
+        prover = Prover(api, observer, self.verifier, now)
+        self.work = Work(
+            resolve=prover.resolve, verify=prover.verify, on_result=self.queue.add, jitter=jitter
+        )
+        memory.work = self.work
+        self.events = Events(api, instance=options.identity, on_drop=metrics.event_dropped)
+        self.health = Health(self.queue)
+        self.web = Web(self.health, metrics.registry, port=options.port)
+        self.watching = Watching(
+            api,
+            store,
+            enqueue=self.queue.add,
+            namespaces=options.namespaces,
+            watches=self.health.watches,
+            pruned=observer.forget,
+        )
+        self.controller = Controller(
+            api=api,
+            observer=observer,
+            executor=Executor(api, store),
+            memory=memory,
+            work=self.work,
+            prober=self.prober,
+            queue=self.queue,
+            teller=Telling(self.events, metrics),
+            now=now,
+            clock=time.monotonic,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; whatever ends by itself ends the process."""
+        await self.web.start()
+        await self.watching.fill()
+        self.health.filled = True
+        log.info("the cluster was read; watching")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.watching.watch(stop), name="watching")
+            group.create_task(self.watching.resync(stop), name="resync")
+            workers = group.create_task(run_workers(self.queue, self.controller.handle, WORKERS))
+            events = group.create_task(self.events.run(), name="events")
+            await stop.wait()
+            log.info("stopping")
+            self.queue.shut_down()
+            await workers
+            await self.events.drain(STOP_SECONDS)
+            events.cancel()
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.work.close()
+        await self.prober.close()
+        await self.verifier.close()
+        await self.web.stop()
+
+
+def now() -> datetime:
+    """The time, for what is written down."""
+    return datetime.now(UTC)
+
+
+async def serve(options: Options) -> None:
+    """Run the operator until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    metrics = Metrics(CollectorRegistry())
+    api = await KubeApi.connect(observe=metrics.requested)
+    try:
+        async with new_session() as http:
+            app = App(options, api, metrics, http)
+            try:
+                await app.run(stop)
+            finally:
+                await app.close()
+    finally:
+        await api.close()
+
+
+def main() -> None:
+    """Entry point of the process."""
+    try:
+        options = Options.read(os.environ)
+    except ValueError as error:
+        sys.exit(f"immutable-release-operator: {error}")
+    set_up_logging(options.log_format)
+    asyncio.run(serve(options))
+
+
+if __name__ == "__main__":
+    main()

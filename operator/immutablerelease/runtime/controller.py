@@ -14,8 +14,19 @@ from immutablerelease.core.plan import Event, Plan, StartRevision
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.health.prober import Prober, Target
 
-from .client import CONFIG_MAPS, DEPLOYMENTS, REVISIONS, SECRETS, SERVICES, Api
-from .client import ApiError, Forbidden, Invalid, Kind, NotFound
+from .client import (
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    REVISIONS,
+    SECRETS,
+    SERVICES,
+    Api,
+    ApiError,
+    Forbidden,
+    Invalid,
+    Kind,
+    NotFound,
+)
 from .execute import Executor, NameTaken, NotReady
 from .key import Key
 from .observe import Observer, is_ours
@@ -104,7 +115,7 @@ class Controller:
         executor: Executor,
         memory: Memory,
         work: Work,
-        prober: Prober,
+        prober: Prober[Key],
         queue: WorkQueue[Key],
         teller: Teller,
         now: Callable[[], datetime],

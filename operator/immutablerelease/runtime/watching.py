@@ -6,7 +6,7 @@ prunes the store. Child objects are filtered by label on the server.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -27,6 +27,7 @@ from .client import (
     Kind,
 )
 from .key import Key
+from .liveness import Watches
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -47,14 +48,14 @@ class Watching:
         *,
         enqueue: Callable[[Key], None],
         namespaces: Sequence[str],
-        saw: Callable[[str], None],
-        pruned: Callable[[Sequence[Mapping[str, Any]]], None],
+        watches: Watches,
+        pruned: Callable[[Iterable[str]], None],
     ) -> None:
         self._api = api
         self._store = store
         self._enqueue = enqueue
         self._namespaces = tuple(namespaces)
-        self._saw = saw
+        self._watches = watches
         self._pruned = pruned
 
     async def fill(self) -> None:
@@ -73,7 +74,7 @@ class Watching:
             except TimeoutError:
                 await self.fill()
 
-    async def watch(self, stop: asyncio.Event, ready: asyncio.Event) -> None:
+    async def watch(self, stop: asyncio.Event) -> None:
         """Run kopf until stopped."""
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
@@ -93,7 +94,6 @@ class Watching:
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
             stop_flag=stop,
-            ready_flag=ready,
         )
 
     def _handler(self, kind: Kind) -> Callable[..., Any]:
@@ -103,7 +103,7 @@ class Watching:
         return on_event
 
     def _take(self, kind: Kind, event: str | None, obj: dict[str, Any]) -> None:
-        self._saw(kind.plural)
+        self._watches.saw(kind.plural)
         if event == "DELETED":
             self._store.remove(kind, obj)
         elif not self._store.put(kind, obj):
@@ -138,11 +138,10 @@ class Watching:
         live = await self._api.list(
             kind, namespace, selector=RELEASE_LABEL if kind in CHILDREN else ""
         )
-        for obj in live:
-            self._store.put(kind, obj)
-        self._saw(kind.plural)
+        news = [obj for obj in live if self._store.put(kind, obj)]
         gone = self._store.prune(kind, namespace, live, since=mark)
-        self._pruned(gone)
+        self._watches.listed(kind.plural, news=bool(news or gone))
+        self._pruned(obj["metadata"]["uid"] for obj in gone)
         for obj in gone:
             self._concerns(kind, obj)
 
