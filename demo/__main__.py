@@ -35,9 +35,12 @@ def main() -> int:
 def _outside() -> int:
     """Bring the cluster up and play inside it."""
     devcluster = [sys.executable, "-m", "devcluster"]
-    if subprocess.run([*devcluster, "up", "--profile", "full"], cwd=ROOT, check=False).returncode:
-        print("The cluster did not come up; the line above says why.", file=sys.stderr)
-        return 1
+    # Inside there is no network to build them from.
+    for command in (["up", "--profile", "full"], ["tools", "helm", "cosign"]):
+        done = subprocess.run([*devcluster, *command], cwd=ROOT, stdout=sys.stderr, check=False)
+        if done.returncode:
+            print("The stage could not be set; the line above says why.", file=sys.stderr)
+            return 1
     inside = [sys.executable, "-m", "demo", "--inside"]
     player = subprocess.Popen([*devcluster, "exec", "--", *inside], cwd=ROOT)
     try:

@@ -151,7 +151,9 @@ def _commands(tier: Tier) -> list[Command]:
     if not tier.profile:
         return list(tier.commands)
     up = [*DEVCLUSTER, "up", "--profile", tier.profile]
-    return [up, *([*DEVCLUSTER, "exec", "--", *command] for command in tier.commands)]
+    # Inside there is no network to build them from.
+    built = [*DEVCLUSTER, "tools", "helm", "cosign", "crane"]
+    return [up, built, *([*DEVCLUSTER, "exec", "--", *command] for command in tier.commands)]
 
 
 def _stream(command: Command) -> tuple[int, str]:

@@ -79,6 +79,12 @@ def image(maker: ImageMaker, team: Key) -> Image:
 
 
 @pytest.fixture(scope="session")
+def image_ref(image: Image) -> str:
+    """The signed app by digest."""
+    return image.pinned
+
+
+@pytest.fixture(scope="session")
 def gate(cluster: Cluster) -> Iterator[Gate]:
     """A registry that can be made unreachable: the first one, through a door of ours."""
     with Gate(cluster.registry) as gate:
@@ -141,7 +147,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """A failed test names the operator's log and shows its end."""
-    report: pytest.TestReport = yield  # type: ignore[assignment,misc]
+    report: pytest.TestReport = yield  # type: ignore[assignment]
     if report.when == "call" and report.failed and LOG.exists():
         from demo.child import tail
 

@@ -1,6 +1,5 @@
 """The release under test, as sentences: given it serves, when it is changed, then it is so."""
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -96,11 +95,17 @@ class Shop:
         return self.await_version(version)
 
     def when_asked(self, action: str, revision: str | None = None) -> Object:
-        """Create a ReleaseAction and wait for its answer."""
+        """Create a ReleaseAction and wait for its answer: the status with which it ended."""
+        return self.answer_to(self.ask(action, revision))
+
+    def ask(self, action: str, revision: str | None = None) -> str:
+        """Create a ReleaseAction; its name."""
         reason = f"the test asked for {action}"
         manifest = manifests.action("shop", self.namespace, action, revision, reason)
-        created = self.kube.create(manifest)
-        name = created["metadata"]["name"]
+        return str(self.kube.create(manifest)["metadata"]["name"])
+
+    def answer_to(self, name: str) -> Object:
+        """The status with which a ReleaseAction ended."""
 
         def look() -> tuple[Object | None, str]:
             found = self.kube.get("ReleaseAction", name, self.namespace)
@@ -108,7 +113,7 @@ class Shop:
             ended = status.get("phase") in ("Succeeded", "Failed")
             return (status if ended else None), f"{status or 'no answer'}"
 
-        return wait_for(f"an answer to {action}", look, PATIENCE)
+        return wait_for(f"an answer to {name}", look, PATIENCE)
 
     def then_serves(self, revision: RevisionView | str) -> RevisionView:
         """It gets all traffic."""
@@ -170,8 +175,3 @@ def version_of(revision: RevisionView) -> str:
     """The version that a revision's template names."""
     env = revision.raw["spec"]["template"]["spec"]["containers"][0].get("env", [])
     return next((item["value"] for item in env if item["name"] == "VERSION"), "")
-
-
-def moment(seconds: float) -> float:
-    """A point in time so many seconds from now, for loops that have an end."""
-    return time.monotonic() + seconds

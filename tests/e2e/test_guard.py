@@ -1,4 +1,4 @@
-"""What serves is watched for as long as it serves, and traffic goes back by itself when it fails."""
+"""What serves is watched as long as it serves; when it fails, traffic goes back by itself."""
 
 import pytest
 

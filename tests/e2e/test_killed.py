@@ -1,0 +1,97 @@
+"""The operator may be killed at any moment; started again it ends where it would have ended."""
+
+from collections.abc import Callable
+
+import pytest
+
+from demo.kube import KINDS, Kube
+from demo.releases import RevisionView
+from tests.e2e.shop import Shop
+
+Moment = Callable[[Shop, RevisionView], object]
+
+MOMENTS: dict[str, Moment] = {
+    "as the revision is recorded": lambda shop, new: None,
+    "while its Pods start": lambda shop, new: shop.release.await_phase(new.name, "Starting"),
+    "while it is tested": lambda shop, new: shop.then(
+        "it to be tested",
+        lambda: shop.release.revision(new.name).phase in ("Testing", "Active") or None,
+    ),
+    "as traffic moves": lambda shop, new: shop.release.await_selected(new.name),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
+def test_a_promotion_is_finished_without_a_failed_request(shop: Shop, moment: Moment) -> None:
+    shop.given_serving("v1")
+    users = shop.given_users()
+    v2 = shop.when_applied("v2")
+    moment(shop, v2)
+    shop.operator.kill()
+    shop.operator.start()
+    shop.then_serves(v2)
+    users.await_calm("v2")
+    assert users.so_far().failed == 0
+    shop.release.await_good(v2.name)
+
+
+def test_a_failure_while_the_operator_was_dead_is_reverted_when_it_is_back(shop: Shop) -> None:
+    v1 = shop.given_serving("v1")
+    users = shop.given_users()
+    v2 = shop.when_applied("v2", {"FAIL_AFTER": "4"})
+    shop.then_serves(v2)
+    shop.operator.kill()
+    users.await_failure()
+    shop.operator.start()
+    shop.then_serves(v1)
+    shop.then_fails(v2, "Reverted")
+    users.await_calm("v1")
+
+
+def test_killed_as_it_reverts_it_reverts_once(shop: Shop) -> None:
+    v1 = shop.given_serving("v1")
+    users = shop.given_users()
+    v2 = shop.when_applied("v2", {"FAIL_AFTER": "3"})
+    shop.then_serves(v2)
+    shop.release.await_selected(v1.name)
+    shop.operator.kill()
+    shop.operator.start()
+    shop.then_serves(v1)
+    shop.then_fails(v2, "Reverted")
+    users.await_calm("v1", calm=3.0)
+
+
+def test_an_action_created_while_it_was_dead_is_carried_out_once(shop: Shop) -> None:
+    v1 = shop.given_serving("v1")
+    v2 = shop.given_serving("v2")
+    shop.operator.kill()
+    asked = shop.ask("Rollback")
+    shop.operator.start()
+    assert shop.answer_to(asked)["phase"] == "Succeeded"
+    shop.then_serves(v1)
+    shop.then_fails(v2, "RolledBack")
+
+
+def test_started_again_with_nothing_to_do_it_writes_nothing(shop: Shop) -> None:
+    v1 = shop.given_serving("v1")
+    v2 = shop.given_serving("v2")
+    users = shop.given_users()
+    users.await_calm("v2")
+    before = _versions(shop.kube, shop.namespace)
+    shop.operator.stop()
+    shop.operator.start()
+    # Long enough to probe everything several times over.
+    users.await_calm("v2", calm=4.0)
+    assert _versions(shop.kube, shop.namespace) == before
+    assert shop.release.revision(v1.name).phase == "Superseded"
+    assert shop.release.active() == v2.name
+
+
+def _versions(kube: Kube, namespace: str) -> dict[str, str]:
+    """Name and resourceVersion of every object, Events among them."""
+    return {
+        f"{kind}/{item['metadata']['name']}": item["metadata"]["resourceVersion"]
+        for kind, where in KINDS.items()
+        if where.namespaced
+        for item in kube.list(kind, namespace)
+    }
