@@ -127,7 +127,9 @@ ON_A_RELEASE = [
         "create",
         _hidden_claim("Deployment"),
     ),
-    Attempt("2", "set the image of the ReplicaSet", "replicasets", "set image rs/$replicaset *=e:1"),
+    Attempt(
+        "2", "set the image of the ReplicaSet", "replicasets", "set image rs/$replicaset *=e:1"
+    ),
     Attempt(
         "2",
         "change its template as the Deployment controller",
@@ -203,7 +205,10 @@ ON_A_RELEASE = [
         "label pod/$pod immutablerelease.io/revision=other --overwrite",
     ),
     Attempt(
-        "9", "take a Pod out of the release", "running-pods", "label pod/$pod immutablerelease.io/release-"
+        "9",
+        "take a Pod out of the release",
+        "running-pods",
+        "label pod/$pod immutablerelease.io/release-",
     ),
     Attempt(
         "9", "detach a Pod from its ReplicaSet", "running-pods", "label pod/$pod pod-template-hash-"
@@ -309,8 +314,7 @@ ON_A_RELEASE = [
         "12",
         "put an address into a slice",
         "endpoints",
-        "patch endpointslice/$slice --type=merge"
-        " -p 'endpoints: [{addresses: [198.51.100.7]}]'",
+        "patch endpointslice/$slice --type=merge -p 'endpoints: [{addresses: [198.51.100.7]}]'",
     ),
     Attempt(
         "12",
@@ -343,9 +347,7 @@ ON_A_RELEASE = [
         "frozen-config",
         "label configmap/frozen immutablerelease.io/release-",
     ),
-    Attempt(
-        "14", "forge frozen configuration", "frozen-config", "create", _labelled("ConfigMap")
-    ),
+    Attempt("14", "forge frozen configuration", "frozen-config", "create", _labelled("ConfigMap")),
     Attempt("14", "forge a frozen Secret", "frozen-config", "create", _labelled("Secret")),
     Attempt("18", "delete the Deployment", "deployments", f"delete {D}"),
     Attempt("18", "delete all Deployments", "deployments", "delete deployments --all"),
@@ -367,9 +369,7 @@ ON_A_RELEASE = [
         "replicasets",
         "patch rs/$replicaset --type=merge -p 'metadata: {ownerReferences: null}'",
     ),
-    Attempt(
-        "18", "delete a ReleaseRevision", "revisions", f"delete releaserevision/{REVISION}"
-    ),
+    Attempt("18", "delete a ReleaseRevision", "revisions", f"delete releaserevision/{REVISION}"),
     Attempt(
         "18",
         "take a ReleaseRevision from its release",

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from devcluster.access import CLUSTER_ADMIN_GROUP
 from tests.api.chart import BREAK_GLASS, OPERATOR
 
 Who = tuple[str, ...]
@@ -12,7 +13,11 @@ MASTER: Final[Who] = (
     "--as-group=system:masters",
     "--as-group=system:authenticated",
 )
-CLUSTER_ADMIN: Final[Who] = ("--as=enforcement-admin", "--as-group=system:authenticated")
+CLUSTER_ADMIN: Final[Who] = (
+    "--as=enforcement-admin",
+    f"--as-group={CLUSTER_ADMIN_GROUP}",
+    "--as-group=system:authenticated",
+)
 ADMINS: Final = {"a member of system:masters": MASTER, "a cluster-admin": CLUSTER_ADMIN}
 
 OPERATOR_OUTSIDE_A_POD: Final[Who] = (f"--as={OPERATOR}",)

@@ -98,7 +98,9 @@ def pod_template(labels: dict[str, str], image: str = DIGEST) -> Manifest:
     return {
         "metadata": {"labels": labels},
         "spec": {
-            "containers": [{"name": "main", "image": image}],
+            "containers": [
+                {"name": "main", "image": image, "resources": {"requests": {"cpu": "10m"}}}
+            ],
             "tolerations": [{"operator": "Exists"}],
             "terminationGracePeriodSeconds": 0,
         },

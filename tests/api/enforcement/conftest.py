@@ -1,0 +1,86 @@
+"""The policies of the chart in force, and releases to try them on.
+
+A policy takes effect about a second after it was written: what is waited for is a refusal.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.api.chart import NAMESPACE, Manifest, as_list, render
+from tests.api.enforcement.attempts import Attempt
+from tests.api.enforcement.people import MASTER
+from tests.api.enforcement.stage import Stage, enforced_namespace, release_into
+from tests.api.kubectl import Kubectl, Refused
+
+# kwok plays the kubelet of the fake nodes, as devcluster names it.
+FAKE_KUBELET = "devcluster:kwok"
+MISSPELLED: Manifest = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {"name": "misspelled", "labels": {"immutablerelease.io/enforce": "yes"}},
+}
+
+
+@pytest.fixture(scope="session")
+def enforced(kubectl: Kubectl) -> Iterator[Kubectl]:
+    """The chart without its Pod, its policies active; all of it is gone afterwards."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    trusted = json.dumps([FAKE_KUBELET])
+    documents = render(
+        "replicas=0", "crds.enabled=false", f"enforcement.trusted.podStatus={trusted}"
+    )
+    # The binding that is waited for comes last, so the others are active as well.
+    documents.sort(key=lambda one: one["metadata"]["name"].startswith("enforce-label"))
+    everything = json.dumps(as_list([namespace, *documents]))
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=everything)
+    _await_refusal(kubectl, MISSPELLED)
+    yield kubectl
+    bindings = json.dumps(as_list([one for one in documents if one["kind"].endswith("Binding")]))
+    kubectl("delete", "--ignore-not-found", "-f", "-", stdin=bindings)
+    kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", stdin=everything)
+
+
+@pytest.fixture(scope="session", params=["releases", "all"])
+def stage(request: pytest.FixtureRequest, enforced: Kubectl) -> Iterator[Stage]:
+    """A release in a namespace of each mode, shared by tests that change nothing."""
+    yield from _stage(enforced, request.param)
+
+
+@pytest.fixture(scope="session")
+def stage_of_all(enforced: Kubectl) -> Iterator[Stage]:
+    """A release in a namespace of mode `all`, shared by tests that change nothing."""
+    yield from _stage(enforced, "all")
+
+
+@pytest.fixture(params=["releases", "all"])
+def own_stage(request: pytest.FixtureRequest, enforced: Kubectl) -> Iterator[Stage]:
+    """A release of the test's own in a namespace of each mode."""
+    yield from _stage(enforced, request.param)
+
+
+def refusal(kubectl: Kubectl, attempt: Attempt, names: dict[str, str], who: tuple[str, ...]) -> str:
+    """What the policy of the attempt says to it."""
+    with pytest.raises(Refused) as refused:
+        attempt.run(kubectl, names, who)
+    said = str(refused.value)
+    assert f"'{attempt.policy}.immutablerelease.io'" in said, said
+    return said.partition("denied request: ")[2].strip()
+
+
+def _stage(enforced: Kubectl, mode: str) -> Iterator[Stage]:
+    kubectl = enforced_namespace(enforced, mode)
+    yield release_into(kubectl)
+    kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
+
+
+def _await_refusal(kubectl: Kubectl, manifest: Manifest) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            kubectl("create", "--dry-run=server", "-f", "-", *MASTER, stdin=json.dumps(manifest))
+        except Refused:
+            return
+    raise AssertionError("the policies were not active 30 s after they were written")

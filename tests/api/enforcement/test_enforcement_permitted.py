@@ -1,0 +1,209 @@
+"""What Kubernetes and people must be able to do goes on undisturbed."""
+
+import json
+
+import pytest
+
+from tests.api import manifests
+from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD, controller
+from tests.api.enforcement.stage import (
+    LABELS,
+    REVISION,
+    TIMEOUT,
+    Stage,
+    as_operator,
+    bare_pod,
+    create,
+    deployment,
+    enforced_namespace,
+    release_into,
+    workload,
+)
+from tests.api.kubectl import Kubectl
+
+SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
+MADE = "deployments,replicasets,pods,services,configmaps,secrets,releaserevisions"
+
+
+def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
+    status = stage.kubectl.get(f"deployment/{REVISION}")["status"]
+    assert status["availableReplicas"] == 2
+    endpoints = stage.kubectl.get(f"endpointslice/{stage.slice}")["endpoints"]
+    assert [one["conditions"]["ready"] for one in endpoints] == [True, True]
+
+
+def test_the_operator_scales_up_and_to_nothing(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    for replicas in (3, 0):
+        # As the operator does: an apply that leaves the rest as it is would drop it, so a patch
+        # of the one field stands for it here.
+        patch = f"spec: {{replicas: {replicas}}}"
+        kubectl("patch", f"deployment/{REVISION}", "-p", patch, *OPERATOR_IN_ITS_POD)
+        kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+        kubectl(
+            "wait", f"rs/{own_stage.replicaset}", f"--for=jsonpath={{.spec.replicas}}={replicas}"
+        )
+    kubectl("wait", "pod", "-l", SELECTOR, "--for=delete", TIMEOUT)
+
+
+def test_an_applied_deployment_may_be_applied_again(stage: Stage) -> None:
+    live = stage.kubectl.get(f"deployment/{REVISION}")
+    owner = live["metadata"]["ownerReferences"][0]["uid"]
+    as_operator(stage.kubectl, deployment(owner))
+    assert (
+        stage.kubectl.get(f"deployment/{REVISION}")["metadata"]["generation"]
+        == (live["metadata"]["generation"])
+    )
+
+
+def test_what_a_revision_owns_goes_with_it(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    kubectl("delete", f"releaserevision/{REVISION}", "--wait=false", *OPERATOR_IN_ITS_POD)
+    for made in (f"deployment/{REVISION}", f"rs/{own_stage.replicaset}", f"service/{REVISION}"):
+        kubectl("wait", made, "--for=delete", TIMEOUT)
+    kubectl("wait", "pod", "-l", SELECTOR, "--for=delete", TIMEOUT)
+    kubectl("get", "service/shop", "configmap/frozen")
+
+
+@pytest.mark.parametrize("cascade", ["background", "foreground"])
+def test_what_a_release_owns_goes_with_it(own_stage: Stage, cascade: str) -> None:
+    kubectl = own_stage.kubectl
+    kubectl("delete", "immutablerelease/shop", f"--cascade={cascade}", "--wait=false", *MASTER)
+    kubectl("wait", MADE, "-l", "immutablerelease.io/release=shop", "--for=delete", TIMEOUT)
+
+
+def test_a_release_may_leave_its_children_behind(own_stage: Stage) -> None:
+    """Garbage collection then takes the owner out of them."""
+    kubectl = own_stage.kubectl
+    kubectl("delete", "immutablerelease/shop", "--cascade=orphan", *MASTER)
+    orphaned = "jsonpath={.metadata.ownerReferences}"
+    assert kubectl("get", "service/shop", "-o", orphaned) == ""
+    assert kubectl("get", "configmap/frozen", "-o", orphaned) == ""
+
+
+def test_a_namespace_is_deleted_to_the_end(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    kubectl("delete", "namespace", kubectl.namespace, TIMEOUT, *MASTER)
+
+
+def test_a_pod_is_evicted_and_replaced(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": own_stage.pod, "namespace": kubectl.namespace},
+    }
+    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{own_stage.pod}/eviction"
+    kubectl("create", "--raw", path, "-f", "-", *MASTER, stdin=json.dumps(eviction))
+    kubectl("wait", f"pod/{own_stage.pod}", "--for=delete", TIMEOUT)
+    kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+
+
+def test_a_pod_is_deleted_and_replaced(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    kubectl("delete", f"pod/{own_stage.pod}", *MASTER)
+    kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+
+
+def test_a_pod_gets_annotations_and_labels_that_decide_nothing(stage: Stage) -> None:
+    pod = f"pod/{stage.pod}"
+    options = ("--overwrite", "--dry-run=server", *MASTER)
+    stage.kubectl("annotate", pod, "controller.kubernetes.io/pod-deletion-cost=7", *options)
+    stage.kubectl("label", pod, "team=shop", *options)
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "disruption-controller",
+        "node-controller",
+        "pod-garbage-collector",
+        "resource-claim-controller",
+    ],
+)
+def test_controllers_report_on_pods(stage: Stage, who: str) -> None:
+    patch = "status: {message: reported}"
+    options = ("--subresource=status", "--dry-run=server", *controller(who))
+    stage.kubectl("patch", f"pod/{stage.pod}", "-p", patch, *options)
+
+
+def test_the_scheduler_reports_on_pods(stage: Stage) -> None:
+    patch = "status: {message: reported}"
+    options = ("--subresource=status", "--dry-run=server", "--as=system:kube-scheduler")
+    stage.kubectl("patch", f"pod/{stage.pod}", "-p", patch, *options)
+
+
+def test_a_load_balancer_reports_on_a_service(stage: Stage) -> None:
+    """A finalizer and its status, both through the status subresource; labels it may not touch."""
+    patch = (
+        "{metadata: {finalizers: [service.kubernetes.io/load-balancer-cleanup]},"
+        " status: {conditions: [{type: x, status: 'True', reason: X, message: x,"
+        " lastTransitionTime: 2026-01-01T00:00:00Z}]}}"
+    )
+    options = ("--subresource=status", "--dry-run=server", *controller("service-controller"))
+    stage.kubectl("patch", "service/shop", "-p", patch, *options)
+
+
+def test_people_and_autoscalers_scale_the_release(own_stage: Stage) -> None:
+    own_stage.kubectl("scale", "immutablerelease/shop", "--replicas=4", *MASTER)
+    own_stage.kubectl(
+        *("patch", "immutablerelease/shop", "--subresource=scale", "--type=merge"),
+        *("-p", "spec: {replicas: 5}", *controller("horizontal-pod-autoscaler")),
+    )
+    assert own_stage.kubectl.get("immutablerelease/shop")["spec"]["replicas"] == 5
+
+
+def test_people_write_releases_and_actions(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    kubectl.apply(manifests.release("shop", spec__paused=True))
+    create(kubectl, manifests.action("promote"))
+    kubectl("delete", "releaseaction/promote", *MASTER)
+
+
+def test_the_operator_reports_on_what_it_did(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    for target, status in (
+        ("immutablerelease/shop", f"activeRevision: {REVISION}"),
+        (f"releaserevision/{REVISION}", "phase: Active"),
+    ):
+        options = ("--subresource=status", "--type=merge", *OPERATOR_IN_ITS_POD)
+        kubectl("patch", target, "-p", f"status: {{{status}}}", *options)
+
+
+def test_the_operator_moves_traffic(own_stage: Stage) -> None:
+    patch = "spec: {selector: {immutablerelease.io/revision: shop-aaaaaaaaaa}}"
+    own_stage.kubectl("patch", "service/shop", "-p", patch, *OPERATOR_IN_ITS_POD)
+    # The endpoint controller follows.
+    empty = "--for=jsonpath={.endpoints[*].conditions.ready}="
+    own_stage.kubectl("wait", f"endpointslice/{own_stage.slice}", empty, TIMEOUT)
+
+
+def test_the_operator_deletes_configuration_that_no_revision_names(own_stage: Stage) -> None:
+    own_stage.kubectl("delete", "configmap/frozen", "secret/frozen", *OPERATOR_IN_ITS_POD)
+
+
+def test_other_workloads_run_beside_releases(enforced: Kubectl) -> None:
+    kubectl = enforced_namespace(enforced, "releases")
+    release_into(kubectl)
+    labels = {"app": "other"}
+    create(kubectl, workload("Deployment", "other", labels))
+    kubectl("rollout", "status", "deployment/other", TIMEOUT)
+    kubectl("scale", "deployment/other", "--replicas=2", *MASTER)
+    kubectl("set", "image", "deployment/other", "main=registry.example.com/other:2", *MASTER)
+    kubectl("rollout", "status", "deployment/other", TIMEOUT)
+    create(kubectl, bare_pod("alone", labels))
+    kubectl("wait", "pod/alone", "--for=condition=Ready", TIMEOUT)
+    kubectl("delete", "deployment/other", "pod/alone", *MASTER)
+    kubectl("delete", "namespace", kubectl.namespace, "--wait=false")
+
+
+def test_another_service_may_select_the_pods_of_a_release(stage: Stage) -> None:
+    """It changes neither what runs nor where the release's own Service leads."""
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "metrics-of-shop"},
+        "spec": {"selector": {"immutablerelease.io/release": "shop"}, "ports": [{"port": 9090}]},
+    }
+    manifest = json.dumps(service)
+    stage.kubectl("create", "--dry-run=server", "-f", "-", *MASTER, stdin=manifest)
