@@ -9,28 +9,30 @@ from immutablerelease.api.revision import RevisionPhase
 from .draft import Draft
 from .phases.bake import bake
 from .phases.candidate import advance
+from .phases.demand import desired
 from .phases.guard import guard
 from .phases.hands import carry_out
 from .phases.history import collect
 from .phases.moving_back import continue_revert
 from .phases.report import changed_statuses, report
 from .phases.route import adopt, restore
-from .phases.scale import desired, scale
+from .phases.scale import scale
 from .phases.specified import identify
 from .phases.verified import verify
 from .plan import Plan
 from .snapshot import Snapshot
 
 # The guard comes before anything that could take long or go wrong: a revert waits for nothing.
+# What somebody did to the route is undone last: any move of traffic undoes it too.
 PHASES: tuple[Callable[[Draft], None], ...] = (
     adopt,
-    restore,
     guard,
     continue_revert,
     identify,
     carry_out,
     verify,
     advance,
+    restore,
     bake,
     scale,
     collect,
@@ -56,7 +58,7 @@ def _probed(draft: Draft) -> dict[str, tuple[Probe, ...]]:
     return {
         name: probes
         for name, status in draft.revisions.items()
-        if status.phase is not RevisionPhase.PENDING
-        and status.phase is not RevisionPhase.FAILED
-        and (draft.pods(name) and desired(draft, name) > 0)
+        if status.phase is not RevisionPhase.FAILED
+        and draft.pods(name)
+        and desired(draft, name) > 0
     }

@@ -4,15 +4,17 @@ Phases read and change a draft one after another; nothing outlives it but the pl
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.objects import Revision
 from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
-from immutablerelease.api.revision import RevisionPhase, RevisionStatus
+from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 
 from .plan import Event, EventType, Intent, MoveTraffic, Plan, Resolve, Verify
+from .signals import Health
 from .snapshot import DeploymentView, PodView, RouteRecord, Snapshot
 
 # Phases of a revision that has not served yet and may still come to serve.
@@ -26,13 +28,26 @@ IN_FLIGHT = frozenset(
 )
 REFUSED = frozenset({RevisionPhase.FAILED, RevisionPhase.REJECTED})
 
+# The finest time that is written; what is finer would change by being written and read again.
+TICK = timedelta(milliseconds=1)
+# What must wait for this plan to be applied is decided right after it.
+SOON = timedelta(milliseconds=10)
+
+_LONGEST_REASON = 64
+_LONGEST_MESSAGE = 2048
+
+
+def clip(message: str, longest: int = _LONGEST_MESSAGE) -> str:
+    """A message no longer than the schemas allow; a status that is refused would tell nothing."""
+    return message if len(message) <= longest else f"{message[: longest - 3]}..."
+
 
 class Draft:
     """One decision in the making."""
 
     def __init__(self, snapshot: Snapshot, now: datetime) -> None:
         self.snapshot = snapshot
-        self.now = now
+        self.now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         self.spec: ReleaseSpec = snapshot.release.spec
         self.status: ReleaseStatus = snapshot.release.status
         self.revisions: dict[str, RevisionStatus] = {
@@ -40,11 +55,21 @@ class Draft:
         }
         # Where the traffic goes once the intents so far are applied.
         self.record: RouteRecord | None = None
+        # Revision that the traffic goes to though nothing is known of it any more.
+        self.lost: str | None = None
+        # Whether all statuses told of the last move of traffic before this decision.
+        self.settled = True
+        # Health of what serves; None while nothing does.
+        self.health: Health | None = None
         # Revision that the current spec stands for; None while that is not known.
         self.wanted: str | None = None
         self.resolve: Resolve | None = None
         self.verify: list[Verify] = []
         self.intents: list[Intent] = []
+        # Applied after the statuses, so that their failing hides nothing.
+        self.later: list[Intent] = []
+        # Applied after the statuses too: an answer is given once its effect is recorded.
+        self.answers: list[Intent] = []
         self.events: list[Event] = []
         self._wake: list[datetime] = []
 
@@ -54,12 +79,27 @@ class Draft:
         return self.record.revision if self.record else None
 
     @property
+    def leaving(self) -> str | None:
+        """The revision that a revert would leave."""
+        return self.active or self.lost
+
+    @property
     def candidate(self) -> str | None:
         """The revision on its way to serve."""
         if self.wanted is None or self.wanted == self.active:
             return None
         status = self.revisions.get(self.wanted)
         return self.wanted if status and status.phase in IN_FLIGHT else None
+
+    @property
+    def moved(self) -> bool:
+        """Whether this plan moves traffic; one move a plan, so that each sees what it did."""
+        return any(isinstance(intent, MoveTraffic) for intent in self.intents)
+
+    @property
+    def route_taken(self) -> bool:
+        """Whether somebody else's Service stands where the release's should."""
+        return f"Service/{self.snapshot.release.metadata.name}" in self.snapshot.conflicts
 
     def revision(self, name: str) -> Revision:
         """A recorded revision, as it was observed."""
@@ -84,6 +124,8 @@ class Draft:
 
     def change(self, name: str, **fields: Any) -> RevisionStatus:
         """Set fields of a revision's status."""
+        if "message" in fields:
+            fields["message"] = clip(fields["message"])
         changed = self.revisions[name].model_copy(update=fields)
         self.revisions[name] = changed
         return changed
@@ -94,16 +136,29 @@ class Draft:
 
     def mark(self, name: str, type_: str, status: Status, reason: str, message: str) -> None:
         """Set a condition of a revision."""
-        condition = Condition(
-            type=type_,
-            status=status,
-            reason=reason,
-            message=message,
-            observed_generation=self.revision(name).metadata.generation,
-            last_transition_time=self.now,
-        )
+        generation = self.revision(name).metadata.generation
+        condition = self.condition(type_, status, reason, message, generation)
         conditions = set_condition(self.revisions[name].conditions, condition, now=self.now)
         self.change(name, conditions=conditions)
+
+    def condition(
+        self, type_: str, status: Status, reason: str, message: str, generation: int
+    ) -> Condition:
+        """A condition that turns now."""
+        return Condition(
+            type=type_,
+            status=status,
+            reason=clip(reason, _LONGEST_REASON),
+            message=clip(message),
+            observed_generation=generation,
+            last_transition_time=self.now,
+        )
+
+    def failure(self, reason: str, message: str, at: datetime | None = None) -> Failure:
+        """Why a revision is not to be used again."""
+        return Failure(
+            reason=clip(reason, _LONGEST_REASON), message=clip(message), time=at or self.now
+        )
 
     def condition_since(self, name: str, type_: str, status: Status) -> datetime | None:
         """Since when a revision's condition has that status; None when it has not."""
@@ -116,11 +171,15 @@ class Draft:
         """Plan intents, to be applied in this order."""
         self.intents.extend(intents)
 
+    def do_later(self, *intents: Intent) -> None:
+        """Plan intents that can wait for the statuses to be written."""
+        self.later.extend(intents)
+
     def tell(
         self, type_: EventType, reason: str, message: str, revision: str | None = None
     ) -> None:
         """Plan an Event."""
-        self.events.append(Event(type_, reason, message, revision))
+        self.events.append(Event(type_, reason, clip(message), revision))
 
     def wake(self, at: datetime) -> None:
         """Decide again at that time, at the latest."""
@@ -136,18 +195,26 @@ class Draft:
         return False
 
     def move(self, record: RouteRecord) -> None:
-        """Plan a move of the traffic, and go on as if it had been made."""
-        self.do(MoveTraffic(record))
+        """Plan a move of the traffic before all else, and go on as if it had been made.
+
+        A later record always has the later time, also when the clock was set back: that is how a
+        stale record is told from the newest one.
+        """
+        before = self.record
+        if before is not None and record != before and record.at <= before.at:
+            record = replace(record, at=before.at + TICK)
+        record = replace(record, message=clip(record.message))
+        self.intents.insert(0, MoveTraffic(record))
         self.record = record
 
     def flying(self) -> Iterator[str]:
         """Names of all revisions in flight."""
         return (name for name, status in self.revisions.items() if status.phase in IN_FLIGHT)
 
-    def plan(self, tail: Iterable[Intent], probe: dict[str, Any]) -> Plan:
-        """The finished plan: intents so far, then `tail`."""
+    def plan(self, statuses: Iterable[Intent], probe: dict[str, Any]) -> Plan:
+        """The finished plan: what must come first, the statuses, the answers, what can wait."""
         return Plan(
-            intents=(*self.intents, *tail),
+            intents=(*self.intents, *statuses, *self.answers, *self.later),
             events=tuple(self.events),
             resolve=self.resolve,
             verify=tuple(self.verify),

@@ -42,7 +42,10 @@ class RecordRevision:
 
 @dataclass(frozen=True)
 class StartRevision:
-    """Create the Deployment and the Service of a verified revision."""
+    """Create the Deployment and the Service of a verified revision, whichever is missing.
+
+    One that exists is left as it is: a template is never updated, a size only by `Scale`.
+    """
 
     revision: str
     replicas: int
@@ -54,6 +57,9 @@ class Scale:
 
     revision: str
     replicas: int
+    # Applied only after a live read found that the release's Service does not point there: a move
+    # of traffic whose answer got lost may not have been observed yet.
+    unless_routed: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Reads health from Pods and probes. Absence of evidence is never health, and never failure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from immutablerelease.api.release import Probe
@@ -86,43 +87,80 @@ def workload_failure(pods: Sequence[PodView]) -> tuple[str, str] | None:
     return None
 
 
-def probe_failures(pods: Sequence[PodView], states: ProbeStates) -> dict[str, str]:
-    """Pods that fail a probe, by uid, with the message of it."""
+def probe_failures(
+    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
+) -> dict[str, str]:
+    """Ready Pods that fail a probe, by uid, with the message of it."""
     failing = {}
     for pod in pods:
-        for name, state in states.get(pod.uid, {}).items():
-            if state.outcome is Outcome.FAILING:
-                failing[pod.uid] = f"probe {name} fails on Pod {pod.name}: {state.message}"
+        known = states.get(pod.uid, {})
+        for probe in probes:
+            if pod.serving and _fails(pod, probe, known.get(probe.name)):
+                message = known[probe.name].message
+                failing[pod.uid] = f"probe {probe.name} fails on Pod {pod.name}: {message}"
     return failing
+
+
+def _fails(pod: PodView, probe: Probe, state: ProbeState | None) -> bool:
+    """Whether a Pod fails a probe for another reason than that it was still starting.
+
+    What failed before the Pod was ready is no news; as many attempts as the threshold asks for
+    must have failed since.
+    """
+    if state is None or state.outcome is not Outcome.FAILING:
+        return False
+    began, ready, last = state.failing_since, pod.ready_changed_at, state.last_at
+    if ready is None or began is None or last is None or began >= ready:
+        return True
+    return last - ready >= timedelta(seconds=probe.interval * probe.failure_threshold)
+
+
+def failing_since(
+    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
+) -> datetime | None:
+    """When the earliest of the failures began for which probes count as failing."""
+    since = [
+        state.failing_since
+        for pod in pods
+        for probe in probes
+        if (state := states.get(pod.uid, {}).get(probe.name)) is not None
+        and state.failing_since is not None
+        and _fails(pod, probe, state)
+    ]
+    return min(since, default=None)
 
 
 def _passes(state: ProbeState | None) -> bool:
     return state is not None and state.outcome is Outcome.PASSING
 
 
-def _answers(state: ProbeState | None) -> bool:
-    return state is not None and state.answers
-
-
-def _everywhere(
-    holds: Callable[[ProbeState | None], bool],
-    pods: Sequence[PodView],
-    probes: Sequence[Probe],
-    states: ProbeStates,
-) -> bool:
+def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
+    """Whether there are Pods and every probe passes on every one of them."""
     return bool(pods) and all(
-        holds(states.get(pod.uid, {}).get(probe.name)) for pod in pods for probe in probes
+        _passes(states.get(pod.uid, {}).get(probe.name)) for pod in pods for probe in probes
     )
 
 
-def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
-    """Whether there are Pods and every probe passes on every one of them."""
-    return _everywhere(_passes, pods, probes, states)
+def answers_since(
+    pod: PodView, probes: Sequence[Probe], states: ProbeStates, since: datetime | None
+) -> bool:
+    """Whether the newest attempt of every probe on a Pod passed, and was made after `since`."""
+    known = (states.get(pod.uid, {}).get(probe.name) for probe in probes)
+    return all(
+        state is not None
+        and state.answers
+        and (since is None or (state.last_at is not None and state.last_at >= since))
+        for state in known
+    )
 
 
-def all_answer(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
-    """Whether there are Pods and the newest attempt of every probe passed on every one of them."""
-    return _everywhere(_answers, pods, probes, states)
+def unasked(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
+    """Whether some probe was not tried even once on some Pod, as after a restart."""
+    return any(
+        (state := states.get(pod.uid, {}).get(probe.name)) is None or state.last_at is None
+        for pod in pods
+        for probe in probes
+    )
 
 
 def pending_probes(

@@ -3,13 +3,15 @@
 Every gate wants positive evidence, and a deadline ends the wait for it.
 """
 
-from immutablerelease.api.release import Promotion
-from immutablerelease.api.revision import Failure, RevisionPhase
+from datetime import timedelta
+
+from immutablerelease.api.revision import RevisionPhase
 
 from .. import signals
-from ..draft import Draft
-from ..plan import EventType, StartRevision
+from ..draft import IN_FLIGHT, SOON, Draft
+from ..plan import EventType
 from ..snapshot import RouteRecord
+from .demand import awaiting_promotion, desired, full_size, may_promote, size
 from .route import PROMOTED, settle
 from .verified import proven
 
@@ -19,68 +21,60 @@ AWAITING = "passed its probes and waits for a ReleaseAction Promote"
 def advance(draft: Draft) -> None:
     """Take the candidate one step further."""
     name = draft.candidate
-    if name is None or draft.spec.paused or draft.snapshot.conflicts or not proven(draft, name):
+    if name is None:
+        return
+    if draft.moved:
+        draft.wake(draft.now + SOON)
+        return
+    if draft.spec.paused or draft.snapshot.conflicts or not proven(draft, name):
+        # The deadline is for the candidate; it does not count while something else is in the way.
+        if draft.revisions[name].started_at is not None:
+            draft.change(name, started_at=None)
         return
     if draft.revisions[name].phase is RevisionPhase.PENDING:
         _start(draft, name)
-    elif (failure := _failure(draft, name)) is not None:
+        return
+    if draft.revisions[name].started_at is None:
+        draft.change(name, started_at=draft.now)
+    if (failure := _failure(draft, name)) is not None:
         _fail(draft, name, *failure)
-    elif draft.revisions[name].phase is RevisionPhase.STARTING:
+        return
+    if draft.revisions[name].phase is RevisionPhase.STARTING:
         _await_ready(draft, name)
-    else:
+    if draft.revisions[name].phase is not RevisionPhase.STARTING:
         _test(draft, name)
-
-
-def full_size(draft: Draft) -> int:
-    """Pods that a revision needs before it may serve; one at least, or nothing could be proven."""
-    return max(1, draft.spec.replicas)
-
-
-def size(draft: Draft, name: str) -> int:
-    """Pods that the candidate needs where it is now."""
-    preview = draft.spec.strategy.blue_green.preview_replicas
-    if preview is None or _growing(draft, name):
-        return full_size(draft)
-    return min(preview, full_size(draft))
-
-
-def awaiting_promotion(draft: Draft, name: str) -> bool:
-    """Whether all that is missing is somebody's word."""
-    status = draft.revisions[name]
-    return status.tested_at is not None and not _may_promote(draft, name)
-
-
-def _may_promote(draft: Draft, name: str) -> bool:
-    automatic = draft.spec.strategy.blue_green.promotion is Promotion.AUTOMATIC
-    return automatic or draft.revisions[name].approved
-
-
-def _growing(draft: Draft, name: str) -> bool:
-    return draft.revisions[name].tested_at is not None and _may_promote(draft, name)
+    if draft.revisions[name].phase in IN_FLIGHT and (late := _late(draft, name)) is not None:
+        _fail(draft, name, *late)
 
 
 def _start(draft: Draft, name: str) -> None:
-    refusal = draft.snapshot.refusals.get(name)
-    if refusal:
-        _fail(draft, name, "DeploymentRefused", f"the API server refused its objects: {refusal}")
+    """Begin, unless Pods of a failed attempt are still there to fail this one too."""
+    if desired(draft, name) == 0 and _pods_fail(draft, name) is not None:
         return
-    draft.do(StartRevision(name, size(draft, name)))
     draft.change(
         name, phase=RevisionPhase.STARTING, started_at=draft.now, message="starting its Pods"
     )
 
 
 def _failure(draft: Draft, name: str) -> tuple[str, str] | None:
+    if failure := _pods_fail(draft, name):
+        return failure
+    deployment = draft.deployment(name)
+    refusal = draft.snapshot.refusals.get(name)
+    if deployment is None and refusal:
+        return "DeploymentRefused", f"the API server refused its objects: {refusal}"
+    if deployment is not None and not deployment.intact:
+        return "TemplateChanged", f"its Deployment was changed: {deployment.message}"
+    return None
+
+
+def _pods_fail(draft: Draft, name: str) -> tuple[str, str] | None:
     pods = draft.pods(name)
     if failure := signals.workload_failure(pods):
         return failure
-    failing = signals.probe_failures(pods, draft.snapshot.probes.get(name, {}))
-    if failing:
-        return "ProbeFailed", next(iter(failing.values()))
-    deployment = draft.deployment(name)
-    if deployment is not None and not deployment.intact:
-        return "TemplateChanged", f"its Deployment was changed: {deployment.message}"
-    return _late(draft, name)
+    states = draft.snapshot.probes.get(name, {})
+    failing = signals.probe_failures(pods, draft.spec.health.probes, states)
+    return ("ProbeFailed", next(iter(failing.values()))) if failing else None
 
 
 def _late(draft: Draft, name: str) -> tuple[str, str] | None:
@@ -89,6 +83,12 @@ def _late(draft: Draft, name: str) -> tuple[str, str] | None:
         return None
     deadline = draft.spec.health.progress_deadline
     if not draft.elapsed(started, deadline):
+        return None
+    serving, states = draft.serving(name), draft.snapshot.probes.get(name, {})
+    ready = len(serving) >= size(draft, name)
+    if draft.moved or (ready and signals.unasked(serving, draft.spec.health.probes, states)):
+        # An operator that was away has not asked yet; that is not the candidate's fault.
+        draft.wake(draft.now + timedelta(seconds=1))
         return None
     return "DeadlineExceeded", f"not proven within {deadline:g} s: {_missing(draft, name)}"
 
@@ -105,11 +105,9 @@ def _missing(draft: Draft, name: str) -> str:
 
 def _await_ready(draft: Draft, name: str) -> None:
     deployment = draft.deployment(name)
-    if deployment is None:
-        draft.do(StartRevision(name, size(draft, name)))
-    elif deployment.observed and len(draft.serving(name)) >= size(draft, name):
+    ready = len(draft.serving(name)) >= size(draft, name)
+    if ready and deployment is not None and deployment.observed:
         draft.change(name, phase=RevisionPhase.TESTING, message="ready; its probes are asked")
-        _test(draft, name)
 
 
 def _test(draft: Draft, name: str) -> None:
@@ -123,10 +121,13 @@ def _test(draft: Draft, name: str) -> None:
     if draft.revisions[name].tested_at is None:
         draft.change(name, tested_at=draft.now, message="passed its probes")
         draft.tell(EventType.NORMAL, "Tested", f"{name} passed its probes", name)
-    if not _may_promote(draft, name):
+    if not may_promote(draft, name):
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft):
         draft.change(name, message="passed its probes; growing to full size")
+    elif not draft.settled:
+        # The record that tells how the last revision was left is overwritten by this move.
+        draft.wake(draft.now + SOON)
     else:
         _promote(draft, name)
 
@@ -144,7 +145,7 @@ def _fail(draft: Draft, name: str, reason: str, message: str) -> None:
     draft.change(
         name,
         phase=RevisionPhase.FAILED,
-        failure=Failure(reason=reason, message=message, time=draft.now),
+        failure=draft.failure(reason, message),
         message=f"{reason}: {message}",
     )
     draft.tell(EventType.WARNING, reason, f"{name} failed before it served: {message}", name)

@@ -6,12 +6,13 @@ in the picture; afterwards half of its Pods must fail, since one Pod fails for r
 """
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from immutablerelease.api.conditions import Status, find_condition
 from immutablerelease.api.release import OnFailure, Revert
 
 from .. import signals
-from ..draft import Draft
+from ..draft import Draft, clip
 from ..plan import EventType
 from ..signals import Health, Verdict
 from ..snapshot import PodView, RouteRecord
@@ -22,18 +23,27 @@ from .target import Fitness
 # Pods may be away for a moment without having crashed, as when a node is drained.
 UNREADY_GRACE = 3.0
 
+# What is not healthy, and not unhealthy either.
+_UNDECIDED = frozenset({"ScaledToZero", "PodsNotReady", "ProbesPending"})
+
 
 def guard(draft: Draft) -> None:
     """Judge what serves, and revert where that helps."""
+    if draft.active is None:
+        _replace_lost(draft)
+        return
     active = draft.active
-    if active is None:
-        return
     health = judge(draft, active)
+    draft.health = health
     _mark(draft, active, health)
+    alert_only = draft.spec.guard.on_failure is OnFailure.ALERT
+    if health.verdict is not Verdict.FAILING or alert_only:
+        _drop_automatic_revert(draft, health, alert_only)
     if health.verdict is not Verdict.FAILING:
-        _drop_automatic_revert(draft, health)
         return
-    if draft.spec.guard.on_failure is OnFailure.REVERT and not draft.snapshot.conflicts:
+    if alert_only:
+        _hold(draft, active, "AlertOnly", "guard.onFailure is Alert")
+    elif not draft.route_taken:
         _revert(draft, active, health)
 
 
@@ -41,8 +51,7 @@ def judge(draft: Draft, name: str) -> Health:
     """Health of a revision that serves."""
     pods = draft.pods(name)
     serving = draft.serving(name)
-    desired = draft.spec.replicas
-    if desired == 0:
+    if draft.spec.replicas == 0:
         return Health(Verdict.UNKNOWN, "ScaledToZero", "scaled to zero: nothing to judge")
     deployment = draft.deployment(name)
     if deployment is not None and not deployment.intact:
@@ -59,10 +68,8 @@ def _nothing_ready(draft: Draft, name: str, pods: Sequence[PodView]) -> Health:
     if any(signals.died(pod) for pod in pods):
         return Health(Verdict.FAILING, "NoReadyPods", message)
     since = draft.condition_since(name, "Healthy", Status.FALSE)
-    if since is not None and draft.elapsed(since, UNREADY_GRACE):
+    if draft.elapsed(since or draft.now, UNREADY_GRACE):
         return Health(Verdict.FAILING, "NoReadyPods", message)
-    if since is None:
-        draft.elapsed(draft.now, UNREADY_GRACE)
     return Health(Verdict.UNKNOWN, "NoReadyPods", message)
 
 
@@ -71,7 +78,7 @@ def _pods_health(
 ) -> Health:
     probes = draft.spec.health.probes
     states = draft.snapshot.probes.get(name, {})
-    failing = signals.probe_failures(serving, states)
+    failing = signals.probe_failures(serving, probes, states)
     crashes = {pod.uid: text for pod in pods if (text := signals.crashing(pod))}
     condemned = {**failing, **crashes}
     if condemned:
@@ -90,29 +97,29 @@ def _pods_health(
 
 
 def _mark(draft: Draft, name: str, health: Health) -> None:
-    previous = draft.condition_since(name, "Healthy", Status.FALSE)
-    if health.reason == "ProbesPending" and not previous:
+    known = find_condition(draft.revisions[name].conditions, "Healthy")
+    if health.reason == "ProbesPending" and known is not None:
         # A restarted operator asks its probes anew; that is no news about the revision.
-        if draft.condition_since(name, "Healthy", Status.TRUE) is not None:
-            return
-        draft.mark(name, "Healthy", Status.UNKNOWN, health.reason, health.message)
         return
     status = {
         Verdict.HEALTHY: Status.TRUE,
         Verdict.FAILING: Status.FALSE,
-        Verdict.UNKNOWN: Status.UNKNOWN if health.reason == "ScaledToZero" else Status.FALSE,
+        Verdict.UNKNOWN: Status.UNKNOWN if health.reason in _UNDECIDED else Status.FALSE,
     }[health.verdict]
     draft.mark(name, "Healthy", status, health.reason, health.message)
 
 
-def _drop_automatic_revert(draft: Draft, health: Health) -> None:
+def _drop_automatic_revert(draft: Draft, health: Health, alert_only: bool) -> None:
     revert = draft.status.revert
-    if revert and revert.action is None and health.verdict is Verdict.HEALTHY:
+    if revert is None or revert.action is not None:
+        return
+    if health.verdict is Verdict.HEALTHY or alert_only:
+        why = "is healthy again" if health.verdict is Verdict.HEALTHY else "is only to be watched"
         draft.change_release(revert=None)
         draft.tell(
             EventType.NORMAL,
             "RevertCancelled",
-            f"{revert.source} is healthy again before {revert.target} was started",
+            f"{revert.source} {why}; {revert.target} had not taken the traffic yet",
             revert.source,
         )
 
@@ -122,24 +129,56 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
     if name is None:
         _hold(draft, active, "NothingToRevertTo", "no other revision has served")
         return
-    target = targets.examine(draft, name)
+    target = targets.examine(draft, name, _failing_since(draft, active))
     nothing_serves = not draft.serving(active)
     if target.fitness is Fitness.READY or (
-        nothing_serves and target.fitness in (Fitness.FAILING, Fitness.UNPROVEN)
+        nothing_serves and target.fitness not in (Fitness.COLD, Fitness.READY)
     ):
-        move_back(draft, name, REVERTED, health)
+        move_back(draft, name, health)
     elif target.fitness is Fitness.COLD:
         _start_target(draft, active, name, health)
     elif target.fitness is Fitness.FAILING:
         _hold(draft, active, "TargetFailsToo", target.message)
+    _look_again(draft)
 
 
-def move_back(draft: Draft, name: str, reason: str, health: Health) -> None:
-    """Traffic to a warm target in one write."""
-    previous = draft.active
+def _failing_since(draft: Draft, name: str) -> datetime | None:
+    states = draft.snapshot.probes.get(name, {})
+    return signals.failing_since(draft.serving(name), draft.spec.health.probes, states)
+
+
+def _look_again(draft: Draft) -> None:
+    """Single answers of probes make no events, and the next one may be all that is missing."""
+    intervals = [probe.interval for probe in draft.spec.health.probes]
+    if intervals and not draft.moved:
+        draft.wake(draft.now + timedelta(seconds=max(0.1, min(intervals))))
+
+
+def _replace_lost(draft: Draft) -> None:
+    """Nothing is known of what serves, since somebody deleted it: go back to what is known."""
+    lost = draft.lost
+    name = targets.known_good(draft, lost)
+    if lost is None or name is None or draft.route_taken:
+        return
+    health = Health(Verdict.FAILING, "RevisionDeleted", f"the ReleaseRevision {lost} was deleted")
+    if draft.serving(name):
+        move_back(draft, name, health)
+    else:
+        _start_target(draft, lost, name, health)
+
+
+def move_back(draft: Draft, name: str, health: Health) -> None:
+    """Traffic to a warm target in one write; what somebody asked for is thereby done too."""
+    previous = draft.leaving
+    revert = draft.status.revert
     draft.move(
         RouteRecord(
-            name, reason, f"{health.reason}: {health.message}", draft.now, previous=previous
+            name,
+            REVERTED,
+            f"{health.reason}: {health.message}",
+            draft.now,
+            previous=previous,
+            action=revert.action if revert and revert.target == name else None,
         )
     )
     settle(draft)
@@ -151,18 +190,23 @@ def move_back(draft: Draft, name: str, reason: str, health: Health) -> None:
     )
 
 
-def _start_target(draft: Draft, active: str, name: str, health: Health) -> None:
+def _start_target(draft: Draft, leaving: str, name: str, health: Health) -> None:
+    """Record the revert; one that somebody asked for stands, whatever its target."""
     revert = draft.status.revert
-    if revert is None or revert.target != name or revert.source != active:
-        draft.change_release(
-            revert=Revert(target=name, source=active, reason=health.reason, message=health.message)
+    if revert and revert.source == leaving and (revert.action or revert.target == name):
+        return
+    draft.change_release(
+        revert=Revert(
+            target=name, source=leaving, reason=health.reason, message=clip(health.message)
         )
-        draft.tell(
-            EventType.WARNING,
-            "RevertStarting",
-            f"{active} fails ({health.message}); {name} is being started to take the traffic",
-            active,
-        )
+    )
+    draft.change(name, started_at=draft.now)
+    draft.tell(
+        EventType.WARNING,
+        "RevertStarting",
+        f"{leaving} fails ({health.message}); {name} is being started to take the traffic",
+        leaving,
+    )
 
 
 def _hold(draft: Draft, active: str, reason: str, message: str) -> None:

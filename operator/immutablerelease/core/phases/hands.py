@@ -1,7 +1,8 @@
 """What do people ask for? Each ReleaseAction is carried out once, whenever the operator restarts.
 
-The mark that an action leaves (its UID on the revision or on the route) is written together with
-its effect, so an action found unanswered after a crash is known to have been carried out.
+The mark that an action leaves (its UID on the revision, the revert or the route) is written
+together with its effect, and its answer after both, so an action found unanswered after a crash is
+known to have been carried out. The mark names one action, so one is answered at a time.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,33 +10,55 @@ from collections.abc import Callable, Mapping
 from immutablerelease.api.action import ActionKind, ActionPhase, ActionStatus
 from immutablerelease.api.objects import Action
 from immutablerelease.api.release import Revert
-from immutablerelease.api.revision import Failure, RevisionPhase
+from immutablerelease.api.revision import RevisionPhase
 
-from ..draft import REFUSED, Draft
+from ..draft import REFUSED, SOON, Draft, clip
 from ..plan import EventType, WriteActionStatus
 from ..snapshot import RouteRecord
 from . import target as targets
-from .route import ABORTED, ROLLED_BACK, settle
+from .route import ABORTED, REVERTED, ROLLED_BACK, settle
 from .target import Fitness
 
-# Phase and message of the answer; None while it is not known.
+# Phase and message of the answer.
 Answer = tuple[ActionPhase, str]
 
 
 def carry_out(draft: Draft) -> None:
-    """Answer all unanswered actions, oldest first."""
+    """Answer the oldest action that can be answered now."""
     for action in draft.snapshot.actions:
         if action.status.phase in (ActionPhase.SUCCEEDED, ActionPhase.FAILED):
             continue
-        phase, message = _ACTIONS[action.spec.action](draft, action)
+        if draft.moved:
+            draft.wake(draft.now + SOON)
+            return
+        running = action.status.phase is ActionPhase.RUNNING
+        phase, message = (_follow if running else _ACTIONS[action.spec.action])(draft, action)
         ended = None if phase is ActionPhase.RUNNING else draft.now
-        status = ActionStatus(phase=phase, message=message, completed_at=ended)
+        status = ActionStatus(phase=phase, message=clip(message), completed_at=ended)
         if status != action.status:
-            draft.do(WriteActionStatus(action.metadata.name, status))
+            draft.answers.append(WriteActionStatus(action.metadata.name, status))
+        if ended is not None:
+            if action is not draft.snapshot.actions[-1]:
+                draft.wake(draft.now + SOON)
+            return
+
+
+def _follow(draft: Draft, action: Action) -> Answer:
+    """What became of an action that waits for its target to start."""
+    if _routed_by(draft, action):
+        return ActionPhase.SUCCEEDED, f"traffic went to {draft.active}"
+    revert = draft.status.revert
+    if revert is not None and revert.action == action.metadata.uid:
+        return ActionPhase.RUNNING, action.status.message
+    return (
+        ActionPhase.FAILED,
+        f"given up, since its target could not take the traffic or something else was decided; "
+        f"{_stays(draft)}",
+    )
 
 
 def _promote(draft: Draft, action: Action) -> Answer:
-    if _done_by(draft, action):
+    if _marked(draft, action):
         return ActionPhase.SUCCEEDED, "promotion approved"
     candidate = draft.candidate
     if candidate is None:
@@ -53,13 +76,17 @@ def _promote(draft: Draft, action: Action) -> Answer:
 
 
 def _abort(draft: Draft, action: Action) -> Answer:
-    if _done_by(draft, action):
-        return ActionPhase.SUCCEEDED, "aborted"
+    if _marked(draft, action) or _routed_by(draft, action):
+        return ActionPhase.SUCCEEDED, f"aborted; {_stays(draft)}"
     reason = action.spec.reason or "no reason given"
     candidate = draft.candidate
     if candidate is not None:
         _fail(draft, candidate, action, ABORTED, f"aborted: {reason}")
         return ActionPhase.SUCCEEDED, f"{candidate} aborted; {_stays(draft)}"
+    revert = draft.status.revert
+    if revert is not None and revert.action not in (None, action.metadata.uid):
+        draft.change_release(revert=None)
+        return ActionPhase.SUCCEEDED, f"the move to {revert.target} is aborted; {_stays(draft)}"
     active = draft.active
     if active is None or draft.revisions[active].good_since is not None:
         return ActionPhase.FAILED, "nothing to abort: no release is in flight; see Rollback"
@@ -67,20 +94,24 @@ def _abort(draft: Draft, action: Action) -> Answer:
 
 
 def _rollback(draft: Draft, action: Action) -> Answer:
-    if draft.active is None:
+    if _routed_by(draft, action):
+        _stop_candidate(draft, action, draft.active)
+        return ActionPhase.SUCCEEDED, f"traffic went to {draft.active}"
+    if draft.active is None or draft.record is None:
         return ActionPhase.FAILED, "nothing to roll back: no revision serves"
-    wish = action.spec.revision
-    if wish is not None and (refusal := _unusable(draft, wish)):
-        return ActionPhase.FAILED, refusal
-    if draft.record and draft.record.action == action.metadata.uid:
-        return ActionPhase.SUCCEEDED, f"traffic went to {draft.record.revision}"
+    wish, created = action.spec.revision, action.metadata.created
+    if wish is None and draft.record.reason == REVERTED and created and created < draft.record.at:
+        # What it was to get away from was left meanwhile; it is not asked to go further back.
+        return ActionPhase.SUCCEEDED, f"traffic went to {draft.active} already"
     if wish == draft.active:
         return ActionPhase.SUCCEEDED, f"{wish} serves already"
+    if wish is not None and (refusal := _unusable(draft, wish)):
+        return ActionPhase.FAILED, refusal
     return _go_to(draft, action, wish or targets.known_good(draft, draft.active), ROLLED_BACK)
 
 
 def _retry(draft: Draft, action: Action) -> Answer:
-    if _done_by(draft, action):
+    if _marked(draft, action):
         return ActionPhase.SUCCEEDED, "tried again"
     wanted = draft.wanted
     if wanted is None or draft.revisions[wanted].phase not in REFUSED:
@@ -93,6 +124,9 @@ def _retry(draft: Draft, action: Action) -> Answer:
         failure=None,
         started_at=None,
         tested_at=None,
+        # It proves itself anew: until it serves again it is no place to go back to.
+        active_since=None,
+        good_since=None,
         left_at=None,
         approved=False,
         last_action=action.metadata.uid,
@@ -110,11 +144,13 @@ _ACTIONS: Mapping[ActionKind, Callable[[Draft, Action], Answer]] = {
 }
 
 
-def _done_by(draft: Draft, action: Action) -> bool:
+def _marked(draft: Draft, action: Action) -> bool:
     uid = action.metadata.uid
-    if draft.record and draft.record.action == uid:
-        return True
     return any(status.last_action == uid for status in draft.revisions.values())
+
+
+def _routed_by(draft: Draft, action: Action) -> bool:
+    return draft.record is not None and draft.record.action == action.metadata.uid
 
 
 def _unusable(draft: Draft, name: str) -> str:
@@ -133,12 +169,10 @@ def _go_to(draft: Draft, action: Action, name: str | None, reason: str) -> Answe
     if name is None or active is None:
         return ActionPhase.FAILED, "no other revision has served"
     _stop_candidate(draft, action, name)
-    message = action.spec.reason or f"asked for by ReleaseAction {action.metadata.name}"
-    target = targets.examine(draft, name)
-    if target.fitness is Fitness.READY:
+    message = clip(action.spec.reason or f"asked for by ReleaseAction {action.metadata.name}")
+    if targets.examine(draft, name).fitness is Fitness.READY and not draft.route_taken:
         uid = action.metadata.uid
-        record = RouteRecord(name, reason, message, draft.now, previous=active, action=uid)
-        draft.move(record)
+        draft.move(RouteRecord(name, reason, message, draft.now, previous=active, action=uid))
         settle(draft)
         draft.change_release(revert=None)
         draft.tell(EventType.NORMAL, reason, f"traffic went from {active} to {name}: {message}")
@@ -148,10 +182,11 @@ def _go_to(draft: Draft, action: Action, name: str | None, reason: str) -> Answe
             target=name, source=active, reason=reason, message=message, action=action.metadata.uid
         )
     )
+    draft.change(name, started_at=draft.now)
     return ActionPhase.RUNNING, f"{name} is being started; traffic follows when its probes pass"
 
 
-def _stop_candidate(draft: Draft, action: Action, target: str) -> None:
+def _stop_candidate(draft: Draft, action: Action, target: str | None) -> None:
     candidate = draft.candidate
     if candidate is not None and candidate != target:
         _fail(draft, candidate, action, ROLLED_BACK, f"stopped by the move to {target}")
@@ -161,7 +196,7 @@ def _fail(draft: Draft, name: str, action: Action, reason: str, message: str) ->
     draft.change(
         name,
         phase=RevisionPhase.FAILED,
-        failure=Failure(reason=reason, message=message, time=draft.now),
+        failure=draft.failure(reason, message),
         last_action=action.metadata.uid,
         message=message,
     )
@@ -169,4 +204,4 @@ def _fail(draft: Draft, name: str, action: Action, reason: str, message: str) ->
 
 
 def _stays(draft: Draft) -> str:
-    return f"{draft.active} serves on" if draft.active else "nothing serves yet"
+    return f"{draft.active} serves" if draft.active else "nothing serves"

@@ -21,7 +21,7 @@ def collect(draft: Draft) -> None:
 
 
 def _kept(draft: Draft) -> set[str]:
-    needed = {draft.active, draft.wanted, targets.known_good(draft, draft.active)}
+    needed = {draft.leaving, draft.wanted, targets.known_good(draft, draft.active)}
     if draft.status.revert:
         needed.add(draft.status.revert.target)
     kept = {
@@ -53,4 +53,4 @@ def _collect_frozen(draft: Draft, kept: set[str]) -> None:
     }
     for copy in sorted(draft.snapshot.frozen - named):
         kind, name = copy.split("/", 1)
-        draft.do(DeleteFrozen(kind, name))
+        draft.do_later(DeleteFrozen(kind, name))

@@ -12,7 +12,8 @@ from ..draft import REFUSED, Draft
 from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
 from ..snapshot import Unresolved
 from . import target as targets
-from .candidate import AWAITING, awaiting_promotion
+from .candidate import AWAITING
+from .demand import awaiting_promotion
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _failing(draft: Draft) -> Summary | None:
     healthy = find_condition(draft.revisions[active].conditions, "Healthy")
     if healthy is None or healthy.status is not Status.FALSE:
         return None
-    held = healthy.reason in ("NothingToRevertTo", "TargetFailsToo")
+    held = healthy.reason in ("AlertOnly", "NothingToRevertTo", "TargetFailsToo")
     in_flight = draft.candidate is not None
     return Summary(
         ReleasePhase.DEGRADED,
@@ -208,12 +209,6 @@ def _set(
     reason: str,
     message: str,
 ) -> tuple[Condition, ...]:
-    new = Condition(
-        type=type_,
-        status=status,
-        reason=reason,
-        message=message[:2048],
-        observed_generation=draft.snapshot.release.metadata.generation,
-        last_transition_time=draft.now,
-    )
+    generation = draft.snapshot.release.metadata.generation
+    new = draft.condition(type_, status, reason, message, generation)
     return set_condition(conditions, new, now=draft.now)

@@ -4,11 +4,11 @@ The record is written in the same write as the selector, so a crash between a mo
 the statuses that tell of it loses nothing: the next decision reads the record and catches up.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 
-from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
+from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
-from ..draft import Draft
+from ..draft import REFUSED, Draft
 from ..plan import EventType
 from ..snapshot import RouteRecord
 
@@ -20,24 +20,31 @@ ABORTED = "Aborted"
 
 def adopt(draft: Draft) -> None:
     """Settle who serves, and bring statuses in line with it."""
+    before = dict(draft.revisions)
+    record = draft.snapshot.route.record
     draft.record = _trusted_record(draft)
+    if record is not None and draft.record is None:
+        draft.lost = record.revision
     settle(draft)
+    draft.settled = draft.revisions == before
 
 
 def restore(draft: Draft) -> None:
-    """Undo what somebody did to the selector, where what should serve can serve."""
+    """Undo what somebody did to the selector or the record, where what should serve can serve."""
     record, route = draft.record, draft.snapshot.route
-    if record is None or draft.snapshot.conflicts or route.selected == record.revision:
+    if record is None or draft.moved or draft.route_taken:
         return
-    if draft.serving(record.revision):
-        found = route.selected or "nothing"
-        draft.move(record)
-        draft.tell(
-            EventType.WARNING,
-            "RouteRestored",
-            f"the Service pointed at {found}; it points at {record.revision} again",
-            record.revision,
-        )
+    recorded = route.record.revision if route.record else None
+    if route.selected == recorded == record.revision or not draft.serving(record.revision):
+        return
+    draft.move(record)
+    draft.tell(
+        EventType.WARNING,
+        "RouteRestored",
+        f"the Service pointed at {route.selected or 'nothing'}; "
+        f"it points at {record.revision} again",
+        record.revision,
+    )
 
 
 def settle(draft: Draft) -> None:
@@ -49,30 +56,55 @@ def settle(draft: Draft) -> None:
         if name == record.revision:
             if status.phase is not RevisionPhase.ACTIVE:
                 _got_traffic(draft, name, record)
-        elif status.phase is RevisionPhase.ACTIVE:
+        elif status.phase is RevisionPhase.ACTIVE or _forgotten(name, status, record):
             _lost_traffic(draft, name, record)
 
 
 def _trusted_record(draft: Draft) -> RouteRecord | None:
-    """The record, unless it names what can never have been routed to; then what statuses say."""
+    """The record, unless statuses prove it forged or stale; then what they say.
+
+    It is forged when it names what was never verified, or what was refused while another serves.
+    It is stale when a revision got the traffic later than it says, since statuses are written
+    after the record.
+    """
     record = draft.snapshot.route.record
-    if record is not None and draft.verified(record.revision):
+    newest = _newest_active(draft)
+    if record is None or not draft.verified(record.revision):
+        return newest
+    if newest is None or newest.revision == record.revision:
         return record
+    refused = draft.revisions[record.revision].phase in REFUSED
+    return newest if refused or newest.at > record.at else record
+
+
+def _newest_active(draft: Draft) -> RouteRecord | None:
     active = [
-        (status.active_since, name, status)
+        (status.active_since or datetime.min.replace(tzinfo=UTC), name)
         for name, status in draft.revisions.items()
-        if status.phase is RevisionPhase.ACTIVE and status.active_since
+        if status.phase is RevisionPhase.ACTIVE and draft.verified(name)
     ]
     if not active:
         return None
-    since, name, status = max(active, key=lambda entry: (entry[0] or datetime.min, entry[1]))
-    return RouteRecord(name, PROMOTED, status.message, since or draft.now)
+    since, name = max(active)
+    return RouteRecord(name, PROMOTED, "the record was lost; its status says so", since)
+
+
+def _forgotten(name: str, status: RevisionStatus, record: RouteRecord) -> bool:
+    """Whether its status was lost, as by a restore from a backup, and the record knows better."""
+    return (
+        record.previous == name
+        and record.reason != PROMOTED
+        and status.phase is RevisionPhase.PENDING
+        and status.active_since is None
+        and status.last_action is None
+    )
 
 
 def _got_traffic(draft: Draft, name: str, record: RouteRecord) -> None:
     draft.change(
         name,
         phase=RevisionPhase.ACTIVE,
+        failure=None,
         active_since=record.at,
         left_at=None,
         approved=False,
@@ -96,11 +128,10 @@ def _lost_traffic(draft: Draft, name: str, record: RouteRecord) -> RevisionStatu
             left_at=record.at,
             message=f"superseded by {record.revision}",
         )
-    failure = Failure(reason=record.reason, message=record.message, time=record.at)
     return draft.change(
         name,
         phase=RevisionPhase.FAILED,
-        failure=failure,
+        failure=draft.failure(record.reason, record.message, record.at),
         left_at=record.at,
         good_since=None,
         message=f"{_DEPARTURE.get(record.reason, 'left')}: {record.message}",

@@ -18,10 +18,33 @@ def identify(draft: Draft) -> None:
         and source.revision in draft.revisions
     ):
         draft.wanted = source.revision
+    elif (recorded := _recorded(draft)) is not None:
+        draft.wanted = recorded
+        _remember(draft, recorded)
     elif not draft.spec.paused:
         _resolve(draft)
     _supersede(draft)
     _return(draft)
+
+
+def _recorded(draft: Draft) -> str | None:
+    """The revision that was recorded for this very spec by an operator that got no further."""
+    generation = draft.snapshot.release.metadata.generation
+    for name, revision in draft.snapshot.revisions.items():
+        spec = revision.spec
+        if spec.template_hash == draft.snapshot.template_hash and spec.generation == generation:
+            return name
+    return None
+
+
+def _remember(draft: Draft, name: str) -> None:
+    draft.change_release(
+        source=Source(
+            generation=draft.snapshot.release.metadata.generation,
+            template_hash=draft.snapshot.template_hash,
+            revision=name,
+        )
+    )
 
 
 def _resolve(draft: Draft) -> None:
@@ -40,13 +63,7 @@ def _resolve(draft: Draft) -> None:
     else:
         draft.do(RecordRevision(name, _spec(draft, resolution)))
         draft.tell(EventType.NORMAL, "RevisionRecorded", f"{name} recorded", name)
-    draft.change_release(
-        source=Source(
-            generation=release.generation,
-            template_hash=resolution.template_hash,
-            revision=name,
-        )
-    )
+    _remember(draft, name)
 
 
 def _spec(draft: Draft, resolution: Resolution) -> RevisionSpec:
@@ -69,7 +86,6 @@ def _supersede(draft: Draft) -> None:
             draft.change(
                 name,
                 phase=RevisionPhase.SUPERSEDED,
-                left_at=draft.now,
                 approved=False,
                 message="superseded by a newer spec before it served",
             )
@@ -77,7 +93,10 @@ def _supersede(draft: Draft) -> None:
 
 
 def _return(draft: Draft) -> None:
-    """A spec that returns to an earlier revision puts that revision in flight again."""
+    """A spec that returns to an earlier revision puts that revision in flight again.
+
+    When it lost the traffic is kept: it may still have to stay warm.
+    """
     name = draft.wanted
     if name is None or name == draft.active:
         return
@@ -89,7 +108,6 @@ def _return(draft: Draft) -> None:
         phase=RevisionPhase.PENDING,
         started_at=None,
         tested_at=None,
-        left_at=None,
         approved=False,
         message="wanted again",
     )

@@ -1,9 +1,8 @@
 """Where does a revert go, and can its target take the traffic?"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-
-from immutablerelease.api.revision import RevisionPhase
 
 from .. import signals
 from ..draft import REFUSED, Draft
@@ -20,6 +19,8 @@ class Fitness(StrEnum):
     FAILING = "Failing"
     # It has no ready Pod; it must be started first.
     COLD = "Cold"
+    # It was cold and is on its way to full size.
+    STARTING = "Starting"
 
 
 @dataclass(frozen=True)
@@ -44,33 +45,36 @@ def known_good(draft: Draft, leaving: str | None) -> str | None:
     return max(eligible)[2] if eligible else None
 
 
-def examine(draft: Draft, name: str) -> Target:
-    """Whether a revision can take the traffic now."""
+def examine(draft: Draft, name: str, since: datetime | None = None) -> Target:
+    """Whether a revision can take the traffic now.
+
+    Where what serves fails a probe, `since` is when that began: only an answer from after that
+    tells that the target does not suffer from the same cause.
+    """
     pods = draft.serving(name)
     if not pods:
         return Target(name, Fitness.COLD)
     probes = draft.spec.health.probes
     states = draft.snapshot.probes.get(name, {})
-    if any(signals.all_answer([pod], probes, states) for pod in pods):
-        return Target(name, Fitness.READY)
+    if any(signals.answers_since(pod, probes, states, since) for pod in pods):
+        revert = draft.status.revert
+        starting = revert is not None and revert.target == name and not full(draft, name)
+        return Target(name, Fitness.STARTING if starting else Fitness.READY)
     refusal = _refusal(draft, name, pods)
     if refusal:
         return Target(name, Fitness.FAILING, refusal)
     return Target(name, Fitness.UNPROVEN)
 
 
-def started(draft: Draft, name: str) -> bool:
-    """Whether a target that was started from nothing is at full size and proven."""
-    pods = draft.serving(name)
+def full(draft: Draft, name: str) -> bool:
+    """Whether a target that was started from nothing is at full size."""
+    return len(draft.serving(name)) >= max(1, draft.spec.replicas)
+
+
+def passes(draft: Draft, name: str) -> bool:
+    """Whether it has ready Pods and all of them pass all probes."""
     states = draft.snapshot.probes.get(name, {})
-    return len(pods) >= max(1, draft.spec.replicas) and signals.all_pass(
-        pods, draft.spec.health.probes, states
-    )
-
-
-def retired(draft: Draft, name: str) -> bool:
-    """Whether a revision served once and is not served from now."""
-    return draft.revisions[name].phase in (RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED)
+    return signals.all_pass(draft.serving(name), draft.spec.health.probes, states)
 
 
 def _refusal(draft: Draft, name: str, pods: tuple[PodView, ...]) -> str:

@@ -3,7 +3,7 @@
 from immutablerelease.api.conditions import Status
 from immutablerelease.api.revision import RevisionPhase, Verification
 
-from ..draft import IN_FLIGHT, Draft
+from ..draft import IN_FLIGHT, Draft, clip
 from ..plan import EventType, Verify
 from ..snapshot import VerdictView
 
@@ -11,13 +11,18 @@ _STATUS = {"Verified": Status.TRUE, "Refused": Status.FALSE, "Unknown": Status.U
 
 
 def verify(draft: Draft) -> None:
-    """Have the wanted revision verified by the policies that hold now, and take the verdict."""
-    name = draft.wanted
-    if name is None or name == draft.active:
-        return
-    status = draft.revisions[name]
-    if status.phase not in IN_FLIGHT and status.phase is not RevisionPhase.REJECTED:
-        return
+    """Have the wanted revision verified by the policies that hold now, and take the verdict.
+
+    So is one that the traffic goes to though nothing is known of it, as after a restore from a
+    backup without statuses: once it is verified its record can be trusted again.
+    """
+    for name, status in list(draft.revisions.items()):
+        undecided = status.phase in IN_FLIGHT or status.phase is RevisionPhase.REJECTED
+        if undecided and name != draft.active and name in (draft.wanted, draft.lost):
+            _verify(draft, name)
+
+
+def _verify(draft: Draft, name: str) -> None:
     if decided(draft, name):
         return
     verdict = draft.snapshot.verdicts.get(name)
@@ -47,14 +52,16 @@ def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
         {
             "verdict": verdict.verdict,
             "reason": verdict.reason,
-            "message": verdict.message,
+            "message": clip(verdict.message),
             "policies": verdict.policies,
             "time": verdict.at,
             "evidence": verdict.evidence,
         }
     )
     before = draft.revisions[name].verification
-    if before is None or _news(before, verification):
+    # Not knowing does not undo what was known: it may be the place that a revert goes to.
+    unsure = verdict.verdict == "Unknown" and draft.verified(name)
+    if not unsure and (before is None or _news(before, verification)):
         draft.change(name, verification=verification)
     draft.mark(name, "Verified", _STATUS[verdict.verdict], verdict.reason, verdict.message)
     if verdict.verdict == "Unknown":

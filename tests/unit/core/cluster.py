@@ -1,0 +1,477 @@
+"""A cluster in memory: objects with resource versions, controllers, kubelets, a registry, users.
+
+It keeps the promises of the real one and no others: every write is an event of its own, controllers
+act a moment later, endpoints lag behind Pods, and nobody waits for the operator.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from immutablerelease.api.action import ActionKind, ActionSpec, ActionStatus
+from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
+from immutablerelease.api.revision import (
+    ContainerEvidence,
+    FrozenConfig,
+    ResolvedImage,
+    RevisionSpec,
+    RevisionStatus,
+)
+from immutablerelease.core.identity import content_hash
+from immutablerelease.core.snapshot import (
+    ContainerView,
+    PodView,
+    Resolution,
+    RouteRecord,
+    Unresolved,
+    VerdictView,
+)
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAME = "shop"
+# How long a Pod takes to go away once it is deleted.
+TERMINATION = 2.0
+
+
+@dataclass(frozen=True)
+class ReleaseBody:
+    """Of an ImmutableRelease."""
+
+    spec: ReleaseSpec
+    status: ReleaseStatus = ReleaseStatus()
+
+
+@dataclass(frozen=True)
+class RevisionBody:
+    """Of a ReleaseRevision."""
+
+    spec: RevisionSpec
+    status: RevisionStatus = RevisionStatus()
+
+
+@dataclass(frozen=True)
+class ActionBody:
+    """Of a ReleaseAction."""
+
+    spec: ActionSpec
+    status: ActionStatus = ActionStatus()
+
+
+@dataclass(frozen=True)
+class DeploymentBody:
+    """Of a Deployment."""
+
+    replicas: int
+    template: str
+    observed: int = 0
+
+
+@dataclass(frozen=True)
+class PodBody:
+    """Of a Pod."""
+
+    revision: str
+    view: PodView
+
+
+@dataclass(frozen=True)
+class ServiceBody:
+    """Of the Service of the release."""
+
+    selected: str | None
+    record: RouteRecord | None
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object at one resource version."""
+
+    kind: str
+    name: str
+    uid: str
+    version: int
+    generation: int
+    created: datetime
+    body: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """One watch event."""
+
+    stored: Stored
+    deleted: bool = False
+
+
+@dataclass
+class Behaviour:
+    """How an image of the release behaves; tests turn it at any time."""
+
+    signed: bool = True
+    pullable: bool = True
+    starts: bool = True
+    start_seconds: float = 2.0
+    crashes: bool = False
+    probe_passes: bool = True
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it can serve."""
+        return self.pullable and self.starts and not self.crashes and self.probe_passes
+
+
+@dataclass
+class _Life:
+    """What the kubelet knows of a Pod."""
+
+    created: datetime
+    running_since: datetime
+    restarts: int = 0
+    gone_at: datetime | None = None
+
+
+class NotFound(Exception):
+    """The object is not there."""
+
+
+class AlreadyExists(Exception):
+    """An object of that name is there."""
+
+
+class Cluster:
+    """Everything but the operator."""
+
+    def __init__(self, spec: ReleaseSpec) -> None:
+        self.now = START
+        self.behaviours: dict[str, Behaviour] = {}
+        self.registry_up = True
+        self.dependency_down_since: datetime | None = None
+        self.endpoints_stuck = False
+        self.distrusted: set[str] = set()
+        self._policy = 1
+        self._version = 0
+        self._objects: dict[tuple[str, str], Stored] = {}
+        self._lives: dict[str, _Life] = {}
+        self._listeners: list[Callable[[Change], None]] = []
+        self.create("Release", NAME, ReleaseBody(spec))
+
+    # --- the API server -------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Watch everything."""
+        self._listeners.append(listener)
+
+    def find(self, kind: str, name: str) -> Stored | None:
+        """A live read."""
+        return self._objects.get((kind, name))
+
+    def get(self, kind: str, name: str) -> Stored:
+        """A live read of what must be there."""
+        found = self.find(kind, name)
+        if found is None:
+            raise NotFound(f"{kind}/{name}")
+        return found
+
+    def all(self, kind: str) -> list[Stored]:
+        """A live list."""
+        return [stored for stored in self._objects.values() if stored.kind == kind]
+
+    def everything(self) -> list[Stored]:
+        """A live list of all kinds."""
+        return list(self._objects.values())
+
+    def create(self, kind: str, name: str, body: Any) -> Stored:
+        """Create an object."""
+        if (kind, name) in self._objects:
+            raise AlreadyExists(f"{kind}/{name}")
+        self._version += 1
+        created = self.now.replace(microsecond=0)
+        stored = Stored(kind, name, f"{name}-{self._version}", self._version, 1, created, body)
+        return self._store(stored)
+
+    def write(self, kind: str, name: str, body: Any, *, spec: bool) -> Stored:
+        """Replace the body of an object; a write that changes nothing is none."""
+        known = self.get(kind, name)
+        if known.body == body:
+            return known
+        self._version += 1
+        generation = known.generation + 1 if spec else known.generation
+        return self._store(replace(known, version=self._version, generation=generation, body=body))
+
+    def delete(self, kind: str, name: str) -> None:
+        """Delete an object and, by and by, what it owns."""
+        stored = self._objects.pop((kind, name), None)
+        if stored is None:
+            raise NotFound(f"{kind}/{name}")
+        self._version += 1
+        self._tell(Change(replace(stored, version=self._version), deleted=True))
+
+    def _store(self, stored: Stored) -> Stored:
+        self._objects[stored.kind, stored.name] = stored
+        self._tell(Change(stored))
+        return stored
+
+    def _tell(self, change: Change) -> None:
+        for listener in self._listeners:
+            listener(change)
+
+    # --- what is the case -----------------------------------------------------------------------
+
+    @property
+    def spec(self) -> ReleaseSpec:
+        """The release's spec."""
+        spec: ReleaseSpec = self.get("Release", NAME).body.spec
+        return spec
+
+    @property
+    def policies(self) -> str:
+        """Hash of all policies."""
+        return f"policy-{self._policy}"
+
+    @property
+    def service(self) -> ServiceBody | None:
+        """The Service of the release."""
+        stored = self.find("Service", NAME)
+        return stored.body if stored else None
+
+    @property
+    def selected(self) -> str | None:
+        """The revision that really gets the traffic."""
+        return self.service.selected if self.service else None
+
+    def version_of(self, revision: str) -> str:
+        """The image tag that a revision runs."""
+        spec: RevisionSpec = self.get("Revision", revision).body.spec
+        return spec.images[0].source.split(":")[1]
+
+    def revision_of(self, version: str) -> str | None:
+        """The revision that runs an image tag."""
+        for stored in self.all("Revision"):
+            if self.version_of(stored.name) == version:
+                return stored.name
+        return None
+
+    def status(self, revision: str) -> RevisionStatus:
+        """Status of a revision."""
+        status: RevisionStatus = self.get("Revision", revision).body.status
+        return status
+
+    def pods(self, revision: str) -> list[PodView]:
+        """Pods of a revision that are not on their way out."""
+        return [
+            stored.body.view
+            for stored in self.all("Pod")
+            if stored.body.revision == revision and not stored.body.view.deleting
+        ]
+
+    def serving(self, revision: str) -> list[PodView]:
+        """Pods of a revision that take traffic."""
+        return [pod for pod in self.pods(revision) if pod.serving]
+
+    def answers(self, uid: str) -> bool:
+        """Whether a Pod passes every probe at this moment."""
+        for stored in self.all("Pod"):
+            if stored.body.view.uid == uid:
+                behaviour = self.behaviour(stored.body.revision)
+                running = not any(c.waiting for c in stored.body.view.containers)
+                up = self.now >= self._lives[uid].running_since
+                healthy = behaviour.probe_passes and self.dependency_down_since is None
+                return bool(running and up and healthy and behaviour.starts)
+        return False
+
+    def behaviour(self, revision: str) -> Behaviour:
+        """How a revision behaves."""
+        return self.of_version(self.version_of(revision))
+
+    def of_version(self, version: str) -> Behaviour:
+        """How an image tag behaves."""
+        return self.behaviours.setdefault(version, Behaviour())
+
+    # --- registry and verifier ------------------------------------------------------------------
+
+    def resolve(self) -> Resolution | Unresolved:
+        """Resolve the release's template as it is now."""
+        template = self.spec.template
+        template_hash = content_hash({"template": template})
+        if not self.registry_up:
+            return Unresolved(template_hash, "RegistryUnreachable", "the registry is down")
+        image = template["spec"]["containers"][0]["image"]
+        digest = hashlib.sha256(image.encode()).hexdigest()
+        resolved = f"{image.split(':')[0]}@sha256:{digest}"
+        return Resolution(
+            template_hash,
+            {"spec": {"containers": [{"name": "app", "image": resolved}]}},
+            (ResolvedImage(container="app", source=image, image=resolved),),
+            (FrozenConfig(kind="ConfigMap", source="app", name=f"app-{digest[:10]}"),),
+        )
+
+    def verify(self, revision: str, policies: str) -> VerdictView:
+        """Verify the images of a revision."""
+        if not self.registry_up:
+            return VerdictView("Unknown", "Unreachable", "registry is down", policies, self.now)
+        version = self.version_of(revision)
+        if version in self.distrusted or not self.of_version(version).signed:
+            return VerdictView("Refused", "Unsigned", f"{version}: unsigned", policies, self.now)
+        image = self.get("Revision", revision).body.spec.images[0].image
+        evidence = ContainerEvidence(
+            container="app",
+            image=image,
+            policy=policies,
+            authority="team",
+            signer="key",
+            format="Bundle",
+            signature="sha256:0",
+        )
+        return VerdictView("Verified", "Verified", "signed", policies, self.now, (evidence,))
+
+    # --- time and controllers -------------------------------------------------------------------
+
+    def tick(self, seconds: float = 1.0) -> None:
+        """Let time pass and every controller act once."""
+        self.now += timedelta(seconds=seconds)
+        self._collect_garbage()
+        self._run_endpoints()
+        for stored in self.all("Deployment"):
+            self._run_deployment(stored)
+        for stored in self.all("Pod"):
+            self._run_pod(stored)
+
+    def _collect_garbage(self) -> None:
+        for stored in [*self.all("Deployment"), *self.all("RevisionService")]:
+            if self.find("Revision", stored.name) is None:
+                self.delete(stored.kind, stored.name)
+        for stored in self.all("Pod"):
+            if self.find("Deployment", stored.body.revision) is None:
+                self.terminate(stored)
+
+    def _run_endpoints(self) -> None:
+        if self.endpoints_stuck:
+            return
+        ready = frozenset(pod.name for pod in self.serving(self.selected or ""))
+        if self.find("Endpoints", NAME) is None:
+            self.create("Endpoints", NAME, ready)
+        self.write("Endpoints", NAME, ready, spec=False)
+
+    def _run_deployment(self, stored: Stored) -> None:
+        body: DeploymentBody = stored.body
+        if body.observed != stored.generation:
+            body = replace(body, observed=stored.generation)
+            self.write("Deployment", stored.name, body, spec=False)
+        pods = [
+            pod
+            for pod in self.all("Pod")
+            if pod.body.revision == stored.name and not pod.body.view.deleting
+        ]
+        for _ in range(body.replicas - len(pods)):
+            self._create_pod(stored.name)
+        for pod in pods[body.replicas :]:
+            self.terminate(pod)
+
+    def _create_pod(self, revision: str) -> None:
+        name = f"{revision}-{self._version}"
+        start = self.behaviour(revision).start_seconds
+        waiting = ContainerView("app", waiting="ContainerCreating")
+        changed = self.now.replace(microsecond=0)
+        view = PodView(name, name, None, False, ready_changed_at=changed, containers=(waiting,))
+        self._lives[name] = _Life(self.now, self.now + timedelta(seconds=start))
+        self.create("Pod", name, PodBody(revision, view))
+
+    def terminate(self, stored: Stored) -> None:
+        """Delete a Pod gracefully."""
+        view: PodView = stored.body.view
+        if not view.deleting:
+            self._lives[view.uid].gone_at = self.now + timedelta(seconds=TERMINATION)
+            body = replace(stored.body, view=replace(view, deleting=True))
+            self.write("Pod", stored.name, body, spec=False)
+
+    def _run_pod(self, stored: Stored) -> None:
+        life = self._lives[stored.body.view.uid]
+        if life.gone_at is not None:
+            if self.now >= life.gone_at:
+                self.delete("Pod", stored.name)
+            return
+        view = self._observe_pod(stored.body, life)
+        if view.ready != stored.body.view.ready:
+            view = replace(view, ready_changed_at=self.now.replace(microsecond=0))
+        self.write("Pod", stored.name, replace(stored.body, view=view), spec=False)
+
+    def _observe_pod(self, body: PodBody, life: _Life) -> PodView:
+        behaviour = self.behaviour(body.revision)
+        container = replace(body.view.containers[0], restarts=life.restarts, waiting="")
+        if not behaviour.pullable and self.now < life.running_since + timedelta(seconds=3600):
+            return replace(
+                body.view,
+                ready=False,
+                containers=(replace(container, waiting="ImagePullBackOff"),),
+            )
+        if behaviour.crashes:
+            if life.running_since <= self.now:
+                life.restarts += 1
+                life.running_since = self.now + timedelta(seconds=10 * life.restarts)
+            crashed = replace(
+                container,
+                restarts=life.restarts,
+                waiting="CrashLoopBackOff" if life.restarts else "ContainerCreating",
+                terminated="exit code 1" if life.restarts else "",
+            )
+            return replace(body.view, ready=False, containers=(crashed,))
+        ready = behaviour.starts and self.now >= life.running_since
+        return replace(body.view, ip="10.0.0.1", ready=ready, containers=(container,))
+
+    # --- people ---------------------------------------------------------------------------------
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the release's spec."""
+        stored = self.get("Release", NAME)
+        spec = stored.body.spec.model_copy(update=fields)
+        self.write("Release", NAME, replace(stored.body, spec=spec), spec=True)
+
+    def deploy(self, version: str) -> None:
+        """Commit a version."""
+        self.change(template=template(version))
+
+    def reapply(self) -> None:
+        """Apply the same manifest again; something that means nothing moves the generation."""
+        stored = self.get("Release", NAME)
+        self._version += 1
+        self._store(replace(stored, version=self._version, generation=stored.generation + 1))
+
+    def act(self, kind: ActionKind, revision: str | None = None) -> str:
+        """Create a ReleaseAction."""
+        name = f"action-{self._version}"
+        spec = ActionSpec(release=NAME, action=kind, revision=revision, reason="asked by a test")
+        self.create("Action", name, ActionBody(spec))
+        return name
+
+    def change_policy(self, *distrusted: str) -> None:
+        """Replace the policies: these versions are trusted by nobody any more."""
+        self.distrusted = set(distrusted)
+        self._policy += 1
+        self._tell(Change(self.get("Release", NAME)))
+
+    def tamper_selector(self, revision: str | None) -> None:
+        """Point the Service elsewhere, behind the operator's back."""
+        if self.service is not None:
+            self.write("Service", NAME, replace(self.service, selected=revision), spec=True)
+
+    def tamper_replicas(self, revision: str, replicas: int) -> None:
+        """Scale a Deployment, behind the operator's back."""
+        stored = self.get("Deployment", revision)
+        self.write("Deployment", revision, replace(stored.body, replicas=replicas), spec=True)
+
+    def tamper_template(self, revision: str) -> None:
+        """Change the template of a Deployment, behind the operator's back."""
+        stored = self.get("Deployment", revision)
+        self.write("Deployment", revision, replace(stored.body, template="tampered"), spec=True)
+
+    def revisions(self) -> Iterator[str]:
+        """Names of all revisions."""
+        return (stored.name for stored in self.all("Revision"))
+
+
+def template(version: str) -> dict[str, Any]:
+    """The Pod template of a version."""
+    return {"spec": {"containers": [{"name": "app", "image": f"shop:{version}"}]}}

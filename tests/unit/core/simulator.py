@@ -1,0 +1,470 @@
+"""The operator in a simulated cluster: a cache that lags, the real `decide`, a plan applied by hand.
+
+Between any two writes it can be killed. Watch events get lost until the next resync, come late,
+twice and in the wrong order; the API server refuses, or accepts and its answer gets lost.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from immutablerelease.api.objects import Action, Metadata, Release, Revision
+from immutablerelease.api.release import Probe, ReleaseStatus
+from immutablerelease.api.revision import RevisionStatus
+from immutablerelease.core.decide import decide
+from immutablerelease.core.identity import content_hash
+from immutablerelease.core.plan import (
+    DeleteFrozen,
+    DeleteRevision,
+    EnsureService,
+    Intent,
+    MoveTraffic,
+    Plan,
+    RecordRevision,
+    Resolve,
+    Scale,
+    StartRevision,
+    Verify,
+    WriteActionStatus,
+    WriteReleaseStatus,
+    WriteRevisionStatus,
+)
+from immutablerelease.core.probing import Attempt, ProbeState, count
+from immutablerelease.core.snapshot import (
+    DeploymentView,
+    PodView,
+    Resolution,
+    Route,
+    Snapshot,
+    Unresolved,
+    VerdictView,
+)
+
+from .cluster import (
+    NAME,
+    AlreadyExists,
+    Change,
+    Cluster,
+    DeploymentBody,
+    NotFound,
+    RevisionBody,
+    ServiceBody,
+    Stored,
+)
+
+RESYNC = 30.0
+RETRY = 1.0
+
+
+@dataclass
+class Faults:
+    """How likely what goes wrong is, from 0 to 1."""
+
+    lose: float = 0.0
+    delay: float = 0.0
+    repeat: float = 0.0
+    fail: float = 0.0
+    lose_answer: float = 0.0
+    crash: float = 0.0
+
+
+class Watcher(Protocol):
+    """Checks what the operator decides and does, before it takes effect."""
+
+    def planned(self, snapshot: Snapshot, plan: Plan, now: datetime) -> None:
+        """A plan was made."""
+
+    def applies(self, snapshot: Snapshot, intent: Intent) -> None:
+        """An intent is about to be written."""
+
+
+class Failed(Exception):
+    """A write did not happen, or nobody knows whether it did."""
+
+
+class Killed(Exception):
+    """The operator was killed."""
+
+
+class Operator:
+    """One operator with one release."""
+
+    def __init__(self, cluster: Cluster, seed: int = 0, watcher: Watcher | None = None) -> None:
+        self.cluster = cluster
+        self.faults = Faults()
+        self.random = random.Random(seed)
+        self.watcher = watcher
+        self.decide: Callable[[Snapshot, datetime], Plan] = decide
+        self.live_read = True
+        # Writes so far, and the one before which the operator is killed.
+        self.writes = 0
+        self.kill_before: int | None = None
+        self.events: list[str] = []
+        self.unproductive = 0
+        cluster.listen(self._hear)
+        self._start()
+
+    def _start(self) -> None:
+        """A new process: it knows nothing but what it lists."""
+        self.store: dict[tuple[str, str], Stored] = {}
+        self.buried: set[str] = set()
+        self.inbox: list[tuple[datetime, Change]] = []
+        self.probes: dict[str, dict[str, dict[str, ProbeState]]] = {}
+        self.resolution: Resolution | Unresolved | None = None
+        self.verdicts: dict[Verify, VerdictView] = {}
+        self.refusals: dict[str, str] = {}
+        self.plan = Plan()
+        self.due: datetime | None = self.cluster.now
+        self.working: dict[Resolve | Verify, datetime] = {}
+        self.resync()
+
+    def restart(self) -> None:
+        """Kill the operator and start it again."""
+        self._start()
+
+    # --- the cache ------------------------------------------------------------------------------
+
+    def resync(self) -> None:
+        """List everything: what was lost is found, what is gone is dropped."""
+        self.next_resync = self.cluster.now + timedelta(seconds=RESYNC)
+        live = {(stored.kind, stored.name): stored for stored in self.cluster.everything()}
+        for key in self.store.keys() - live.keys():
+            self.buried.add(self.store.pop(key).uid)
+            self._wake_by(self.cluster.now)
+        for stored in live.values():
+            self._put(stored)
+
+    def _hear(self, change: Change) -> None:
+        if self.random.random() < self.faults.lose:
+            return
+        for _ in range(2 if self.random.random() < self.faults.repeat else 1):
+            late = self.random.uniform(0, 8) if self.random.random() < self.faults.delay else 0.0
+            self.inbox.append((self.cluster.now + timedelta(seconds=late), change))
+
+    def _deliver(self) -> None:
+        now = self.cluster.now
+        ready = [change for at, change in self.inbox if at <= now]
+        self.inbox = [(at, change) for at, change in self.inbox if at > now]
+        if self.faults.delay:
+            self.random.shuffle(ready)
+        for change in ready:
+            if change.deleted:
+                self._remove(change.stored)
+            else:
+                self._put(change.stored)
+
+    def _put(self, stored: Stored) -> None:
+        known = self.store.get((stored.kind, stored.name))
+        if stored.uid in self.buried or (known and known.version >= stored.version):
+            return
+        self.store[stored.kind, stored.name] = stored
+        self._wake_by(self.cluster.now)
+
+    def _remove(self, stored: Stored) -> None:
+        self.buried.add(stored.uid)
+        known = self.store.get((stored.kind, stored.name))
+        if known and known.uid == stored.uid:
+            del self.store[stored.kind, stored.name]
+            self._wake_by(self.cluster.now)
+
+    def _wake_by(self, at: datetime) -> None:
+        self.due = at if self.due is None else min(at, self.due)
+
+    # --- one reconcile --------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """All that the operator does at this moment."""
+        if self.cluster.now >= self.next_resync:
+            self.resync()
+        self._deliver()
+        self._work()
+        self._probe()
+        rounds = 0
+        while self.due is not None and self.due <= self.cluster.now and rounds < 25:
+            rounds += 1
+            self.reconcile()
+        self.unproductive = self.unproductive + 1 if rounds == 25 else 0
+
+    def reconcile(self) -> None:
+        """Observe, decide, apply."""
+        self.due = None
+        now = self.cluster.now
+        snapshot = self.snapshot()
+        if snapshot is None:
+            return
+        plan = self.decide(snapshot, now)
+        if self.watcher is not None:
+            self.watcher.planned(snapshot, plan, now)
+        self.plan = plan
+        self._match_work(plan)
+        try:
+            for intent in plan.intents:
+                self._carry_out(snapshot, intent)
+        except Killed:
+            self.restart()
+            return
+        except Failed:
+            self._wake_by(now + timedelta(seconds=RETRY))
+            return
+        self.events += [event.reason for event in plan.events]
+        if snapshot.refusals:
+            self.refusals.clear()
+        if plan.intents:
+            self._wake_by(now)
+        elif plan.wake_at is not None:
+            self._wake_by(plan.wake_at)
+
+    def _carry_out(self, snapshot: Snapshot, intent: Intent) -> None:
+        if self.kill_before == self.writes or self.random.random() < self.faults.crash:
+            self.kill_before = None
+            raise Killed
+        if self.random.random() < self.faults.fail:
+            raise Failed("the API server is busy")
+        written = _Writer(self, snapshot).write(intent)
+        self.writes += 1
+        if self.random.random() < self.faults.lose_answer:
+            raise Failed("the answer got lost")
+        for stored in written:
+            self._put(stored)
+
+    # --- background work ------------------------------------------------------------------------
+
+    def _match_work(self, plan: Plan) -> None:
+        wanted: set[Resolve | Verify] = {*plan.verify, *([plan.resolve] if plan.resolve else [])}
+        self.working = {
+            job: self.working.get(job, self.cluster.now + timedelta(seconds=1)) for job in wanted
+        }
+        if plan.resolve is None:
+            self.resolution = None
+        self.verdicts = {job: view for job, view in self.verdicts.items() if job in wanted}
+
+    def _work(self) -> None:
+        for job, at in list(self.working.items()):
+            if at > self.cluster.now:
+                continue
+            self.working[job] = self.cluster.now + timedelta(seconds=5)
+            if isinstance(job, Resolve):
+                if not isinstance(self.resolution, Resolution):
+                    self.resolution = self.cluster.resolve()
+                    self._wake_by(self.cluster.now)
+            elif job not in self.verdicts or self.verdicts[job].verdict == "Unknown":
+                if self.cluster.find("Revision", job.revision) is None:
+                    continue
+                self.verdicts[job] = self.cluster.verify(job.revision, job.policies)
+                self._wake_by(self.cluster.now)
+
+    def _probe(self) -> None:
+        snapshot = self.snapshot()
+        kept: dict[str, dict[str, dict[str, ProbeState]]] = {}
+        for revision, probes in self.plan.probe.items():
+            pods = snapshot.pods.get(revision, ()) if snapshot else ()
+            for pod in pods:
+                if pod.ip is None or pod.deleting:
+                    continue
+                known = self.probes.get(revision, {}).get(pod.uid, {})
+                states = {probe.name: self._ask(pod, probe, known) for probe in probes}
+                kept.setdefault(revision, {})[pod.uid] = states
+        self.probes = kept
+
+    def _ask(self, pod: PodView, probe: Probe, known: dict[str, ProbeState]) -> ProbeState:
+        before = known.get(probe.name, ProbeState())
+        now = self.cluster.now
+        if before.last_at and now - before.last_at < timedelta(seconds=probe.interval):
+            return before
+        ok = self.cluster.answers(pod.uid)
+        state = count(before, Attempt(ok, "200" if ok else "500", now), probe)
+        # Only the verdict is told of, which is the least that the real prober promises.
+        if state.outcome is not before.outcome:
+            self._wake_by(now)
+        return state
+
+    # --- observing ------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot | None:
+        """What the operator knows."""
+        release = self.store.get(("Release", NAME))
+        if release is None:
+            return None
+        deployments = self._of("Deployment")
+        revisions = {stored.name: _revision(stored) for stored in self._of("Revision")}
+        pods: dict[str, list[PodView]] = {}
+        for stored in sorted(self._of("Pod"), key=lambda item: item.name):
+            pods.setdefault(stored.body.revision, []).append(stored.body.view)
+        return Snapshot(
+            release=Release(_metadata(release), release.body.spec, release.body.status),
+            template_hash=content_hash({"template": release.body.spec.template}),
+            revisions=revisions,
+            deployments={stored.name: _deployment(stored) for stored in deployments},
+            pods={name: tuple(views) for name, views in pods.items()},
+            probes=self.probes,
+            route=self._route(),
+            services=frozenset(stored.name for stored in self._of("RevisionService")),
+            actions=self._actions(),
+            policies=self.cluster.policies,
+            resolution=self.resolution,
+            verdicts={job.revision: view for job, view in self.verdicts.items()},
+            refusals=dict(self.refusals),
+            frozen=frozenset(f"ConfigMap/{stored.name}" for stored in self._of("Frozen")),
+        )
+
+    def _of(self, kind: str) -> list[Stored]:
+        return [stored for stored in self.store.values() if stored.kind == kind]
+
+    def _route(self) -> Route:
+        service = self.store.get(("Service", NAME))
+        endpoints = self.store.get(("Endpoints", NAME))
+        if service is None:
+            return Route(None, None)
+        body: ServiceBody = service.body
+        names = endpoints.body if endpoints else frozenset()
+        return Route(body.record, body.selected, names, body.current)
+
+    def _actions(self) -> tuple[Action, ...]:
+        pending = [
+            Action(_metadata(stored), stored.body.spec, stored.body.status)
+            for stored in self._of("Action")
+            if stored.body.status.completed_at is None
+        ]
+        return tuple(sorted(pending, key=lambda action: (action.metadata.created or 0, 0)))
+
+
+class _Writer:
+    """Carries out one intent, as documented with each of them."""
+
+    def __init__(self, operator: Operator, snapshot: Snapshot) -> None:
+        self._operator = operator
+        self._cluster = operator.cluster
+        self._snapshot = snapshot
+        self._steps: dict[type, Callable[[Any], list[Stored]]] = {
+            MoveTraffic: self._move,
+            EnsureService: self._ensure,
+            RecordRevision: self._record,
+            StartRevision: self._start,
+            Scale: self._scale,
+            DeleteRevision: self._delete,
+            DeleteFrozen: self._delete_frozen,
+            WriteRevisionStatus: self._revision_status,
+            WriteReleaseStatus: self._release_status,
+            WriteActionStatus: self._action_status,
+        }
+
+    def write(self, intent: Intent) -> list[Stored]:
+        """The objects as they are after the write."""
+        return self._steps[type(intent)](intent)
+
+    def _check(self, intent: Intent) -> None:
+        if self._operator.watcher is not None:
+            self._operator.watcher.applies(self._snapshot, intent)
+
+    def _move(self, intent: MoveTraffic) -> list[Stored]:
+        record = intent.record
+        if self._operator.live_read and not self._cluster.serving(record.revision):
+            raise Failed("no Pod is ready there")
+        self._check(intent)
+        body = ServiceBody(record.revision, record)
+        if self._cluster.service is None:
+            return [self._cluster.create("Service", NAME, body)]
+        return [self._cluster.write("Service", NAME, body, spec=True)]
+
+    def _ensure(self, intent: EnsureService) -> list[Stored]:
+        live = self._cluster.service
+        if live is None:
+            return []
+        return [self._cluster.write("Service", NAME, replace(live, current=True), spec=True)]
+
+    def _record(self, intent: RecordRevision) -> list[Stored]:
+        self._check(intent)
+        made = [self._create("Revision", intent.name, RevisionBody(intent.spec))]
+        return made + [self._create("Frozen", config.name, None) for config in intent.spec.config]
+
+    def _start(self, intent: StartRevision) -> list[Stored]:
+        self._check(intent)
+        self._exists(intent.revision)
+        body = DeploymentBody(intent.replicas, intent.revision)
+        return [
+            self._create("RevisionService", intent.revision, None),
+            self._create("Deployment", intent.revision, body),
+        ]
+
+    def _exists(self, revision: str) -> None:
+        if self._cluster.find("Revision", revision) is None:
+            raise Failed("its owner is gone")
+
+    def _scale(self, intent: Scale) -> list[Stored]:
+        live = self._operator.live_read
+        if live and intent.unless_routed and self._cluster.selected == intent.revision:
+            service = self._cluster.get("Service", NAME)
+            self._operator._put(service)
+            raise Failed("the Service points there")
+        stored = self._cluster.find("Deployment", intent.revision)
+        if stored is None:
+            raise Failed("it is gone")
+        self._check(intent)
+        body = replace(stored.body, replicas=intent.replicas)
+        return [self._cluster.write("Deployment", intent.revision, body, spec=True)]
+
+    def _delete(self, intent: DeleteRevision) -> list[Stored]:
+        self._check(intent)
+        return self._drop("Revision", intent.name)
+
+    def _delete_frozen(self, intent: DeleteFrozen) -> list[Stored]:
+        return self._drop("Frozen", intent.name)
+
+    def _drop(self, kind: str, name: str) -> list[Stored]:
+        stored = self._operator.store.get((kind, name))
+        try:
+            self._cluster.delete(kind, name)
+        except NotFound:
+            pass
+        if stored is not None:
+            self._operator._remove(stored)
+        return []
+
+    def _create(self, kind: str, name: str, body: Any) -> Stored:
+        try:
+            return self._cluster.create(kind, name, body)
+        except AlreadyExists:
+            return self._cluster.get(kind, name)
+
+    def _revision_status(self, intent: WriteRevisionStatus) -> list[Stored]:
+        status = RevisionStatus.model_validate(intent.status.wire())
+        return self._status("Revision", intent.name, status, intent)
+
+    def _release_status(self, intent: WriteReleaseStatus) -> list[Stored]:
+        status = ReleaseStatus.model_validate(intent.status.wire())
+        return self._status("Release", NAME, status, intent)
+
+    def _action_status(self, intent: WriteActionStatus) -> list[Stored]:
+        return self._status("Action", intent.name, intent.status, intent)
+
+    def _status(self, kind: str, name: str, status: Any, intent: Intent) -> list[Stored]:
+        stored = self._cluster.find(kind, name)
+        if stored is None:
+            return []
+        self._check(intent)
+        body = replace(stored.body, status=status)
+        return [self._cluster.write(kind, name, body, spec=False)]
+
+
+def _metadata(stored: Stored) -> Metadata:
+    return Metadata(
+        stored.name, "default", stored.uid, stored.generation, stored.created, deleting=False
+    )
+
+
+def _revision(stored: Stored) -> Revision:
+    return Revision(_metadata(stored), stored.body.spec, stored.body.status)
+
+
+def _deployment(stored: Stored) -> DeploymentView:
+    body: DeploymentBody = stored.body
+    return DeploymentView(
+        stored.name,
+        body.replicas,
+        observed=body.observed >= stored.generation,
+        available=0,
+        intact=body.template == stored.name,
+        message="" if body.template == stored.name else "image changed",
+    )
