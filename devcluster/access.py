@@ -6,10 +6,10 @@ They are JSON, which every reader of YAML reads.
 from __future__ import annotations
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
+from devcluster.files import write_json
 from devcluster.layout import Layout
 from devcluster.pki import Authority, Identity
 
@@ -43,7 +43,7 @@ def write_admin(layout: Layout, authority: Authority, server: str, path: Path) -
     by_rbac = authority.client(CLUSTER_ADMIN, user=CLUSTER_ADMIN, group=CLUSTER_ADMIN_GROUP)
     users = {"admin": admin(authority), CLUSTER_ADMIN: by_rbac}
     contexts = {layout.name: "admin", f"{layout.name}-{CLUSTER_ADMIN}": CLUSTER_ADMIN}
-    _write(path, _config(layout.name, server, authority, users, contexts))
+    write_json(path, _config(layout.name, server, authority, users, contexts))
 
 
 def write_component(
@@ -53,7 +53,7 @@ def write_component(
     identity = authority.client(name, user=user, group=group)
     path = layout.kubeconfig(name)
     config = _config(layout.name, layout.server, authority, {name: identity}, {layout.name: name})
-    _write(path, config)
+    write_json(path, config)
     return path
 
 
@@ -87,11 +87,3 @@ def _user(identity: Identity) -> dict[str, str]:
 
 def _encoded(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
-
-
-def _write(path: Path, config: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(config, indent=2))
-    partial.chmod(0o600)
-    partial.replace(path)

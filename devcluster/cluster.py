@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devcluster import namespace
 from devcluster.errors import NotUpError
+from devcluster.files import write_json
 from devcluster.layout import NODE_ADDRESS, REGISTRY, REGISTRY_WITH_REFERRERS, Layout
 from devcluster.processes import recorded
 
@@ -24,9 +25,7 @@ class Description:
 
     def write(self, layout: Layout) -> None:
         """Keep it."""
-        partial = layout.description.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self), indent=2))
-        partial.replace(layout.description)
+        write_json(layout.description, asdict(self))
 
     @staticmethod
     def read(layout: Layout) -> Description | None:

@@ -5,12 +5,11 @@ Timings are those of a test bed: a controller that waits a minute by default wai
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from devcluster import access
+from devcluster.files import write_json
 from devcluster.layout import (
     API_SERVER_PORT,
     ETCD_PORT,
@@ -70,7 +69,7 @@ def etcd(layout: Layout, program: Path) -> Part:
 def api_server(layout: Layout, authority: Authority, program: Path, client: ApiClient) -> Part:
     """The API server, with its audit log."""
     policy = layout.config / "audit-policy.json"
-    _write(policy, AUDIT_POLICY)
+    write_json(policy, AUDIT_POLICY)
     argv = [
         str(program),
         f"--etcd-servers={_ETCD}",
@@ -163,8 +162,3 @@ def _api_server_keys(authority: Authority) -> list[str]:
         f"--kubelet-certificate-authority={authority.certificate}",
         "--kubelet-preferred-address-types=InternalIP",
     ]
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from devcluster.errors import StartError, TakenError, TeardownError
+from devcluster.files import write_json
 from devcluster.layout import NODE_ADDRESS, Layout
 
 T = TypeVar("T")
@@ -115,9 +116,7 @@ def _make(layout: Layout) -> None:
 
 
 def _claim(layout: Layout, inode: int | None) -> None:
-    partial = layout.claim.with_suffix(".partial")
-    partial.write_text(json.dumps({"inode": inode}))
-    partial.replace(layout.claim)
+    write_json(layout.claim, {"inode": inode})
 
 
 def _was_being_made(layout: Layout) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from devcluster import access
 from devcluster.cgroups import Group
+from devcluster.files import write_json, write_text
 from devcluster.images import PAUSE
 from devcluster.layout import NODE_ADDRESS, POD_RANGE, REGISTRY, REGISTRY_WITH_REFERRERS, Layout
 from devcluster.part import Check, Part, serves
@@ -72,11 +71,11 @@ def containerd(layout: Layout, snapshotter: str) -> Part:
     config = layout.config / "containerd.toml"
     networks = layout.config / "cni"
     mirrors = layout.config / "registries"
-    _write(networks / "10-pods.conflist", _pod_network(layout))
+    write_json(networks / "10-pods.conflist", _pod_network(layout))
     for registry in (REGISTRY, REGISTRY_WITH_REFERRERS, *_at_node_address()):
-        (mirrors / registry).mkdir(parents=True, exist_ok=True)
-        (mirrors / registry / "hosts.toml").write_text(f'server = "http://{registry}"\n')
-    config.write_text(
+        write_text(mirrors / registry / "hosts.toml", f'server = "http://{registry}"\n')
+    write_text(
+        config,
         _CONTAINERD.format(
             root=layout.containerd / "root",
             state=layout.containerd / "state",
@@ -87,7 +86,7 @@ def containerd(layout: Layout, snapshotter: str) -> Part:
             plugins=_PLUGINS,
             networks=networks,
             mirrors=mirrors,
-        )
+        ),
     )
     argv = ["containerd", f"--config={config}", "--log-level=warn"]
     return Part("containerd", argv, _listens(layout.containerd_socket))
@@ -106,7 +105,7 @@ def kubelet(layout: Layout, authority: Authority, program: Path, group: Group) -
         "kubelet", host_names=(layout.node_name,), addresses=(NODE_ADDRESS, "127.0.0.1")
     )
     config = layout.config / "kubelet.json"
-    _write(
+    write_json(
         config,
         _kubelet_config(layout, authority, group)
         | {
@@ -131,7 +130,7 @@ def kube_proxy(layout: Layout, authority: Authority, program: Path) -> Part:
     """Routes Services, by nftables rules that exist only inside the namespace."""
     kubeconfig = access.write_component(layout, authority, "kube-proxy", user="system:kube-proxy")
     config = layout.config / "kube-proxy.json"
-    _write(
+    write_json(
         config,
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
@@ -233,8 +232,3 @@ def _listens(path: Path) -> Check:
         return None
 
     return check
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2))

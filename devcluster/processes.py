@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from devcluster.errors import TeardownError
+from devcluster.files import write_json
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATE_FIELD = 0
@@ -66,7 +67,6 @@ def start(
 ) -> Record:
     """Start a process in the background and record it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    records.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             argv,
@@ -77,9 +77,7 @@ def start(
             env={**os.environ, **(environment or {})},
         )
     record = Record(name, process.pid, start_time(process.pid) or 0, boot_id(), argv)
-    partial = records / f".{name}"
-    partial.write_text(json.dumps(asdict(record)))
-    partial.replace(records / f"{name}.json")
+    write_json(records / f"{name}.json", asdict(record))
     return record
 
 

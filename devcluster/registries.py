@@ -5,9 +5,9 @@ Signatures are found differently in each, so both are needed to test that.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+from devcluster.files import write_json
 from devcluster.layout import REGISTRY, REGISTRY_WITH_REFERRERS, Layout
 from devcluster.part import Part, serves
 
@@ -28,8 +28,7 @@ def without_referrers(layout: Layout, program: Path) -> Part:
         },
         "http": {"addr": f"{_ANY}:{port}"},
     }
-    config.parent.mkdir(parents=True, exist_ok=True)
-    config.write_text(json.dumps(content, indent=2))
+    write_json(config, content)
     return Part(
         "registry",
         [str(program), "serve", str(config)],
