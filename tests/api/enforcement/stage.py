@@ -83,9 +83,20 @@ def release_into(kubectl: Kubectl) -> Stage:
 
 
 def as_operator(kubectl: Kubectl, manifest: Manifest) -> None:
-    """Apply as the operator does: server-side, with its own identity and permissions."""
-    options = ("--server-side", "--field-manager=immutable-release-operator")
-    kubectl("apply", *options, "-f", "-", *OPERATOR_IN_ITS_POD, stdin=json.dumps(manifest))
+    """Create as the operator does, with its own identity and permissions."""
+    create(kubectl, manifest, *OPERATOR_IN_ITS_POD)
+
+
+def scale(kubectl: Kubectl, replicas: int) -> None:
+    """Scale the revision as the operator does: by server-side apply of a Scale."""
+    made = {
+        "apiVersion": "autoscaling/v1",
+        "kind": "Scale",
+        "metadata": {"name": REVISION, "namespace": kubectl.namespace},
+        "spec": {"replicas": replicas},
+    }
+    options = ("--server-side", "--subresource=scale", "--field-manager=operator", "-f", "-")
+    kubectl("apply", *options, *OPERATOR_IN_ITS_POD, stdin=json.dumps(made))
 
 
 def create(kubectl: Kubectl, manifest: Manifest, *who: str) -> None:

@@ -11,12 +11,11 @@ from tests.api.enforcement.stage import (
     REVISION,
     TIMEOUT,
     Stage,
-    as_operator,
     bare_pod,
     create,
-    deployment,
     enforced_namespace,
     release_into,
+    scale,
     workload,
 )
 from tests.api.kubectl import Kubectl
@@ -35,25 +34,12 @@ def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
 def test_the_operator_scales_up_and_to_nothing(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
     for replicas in (3, 0):
-        # As the operator does: an apply that leaves the rest as it is would drop it, so a patch
-        # of the one field stands for it here.
-        patch = f"spec: {{replicas: {replicas}}}"
-        kubectl("patch", f"deployment/{REVISION}", "-p", patch, *OPERATOR_IN_ITS_POD)
+        scale(kubectl, replicas)
         kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
         kubectl(
             "wait", f"rs/{own_stage.replicaset}", f"--for=jsonpath={{.spec.replicas}}={replicas}"
         )
     kubectl("wait", "pod", "-l", SELECTOR, "--for=delete", TIMEOUT)
-
-
-def test_an_applied_deployment_may_be_applied_again(stage: Stage) -> None:
-    live = stage.kubectl.get(f"deployment/{REVISION}")
-    owner = live["metadata"]["ownerReferences"][0]["uid"]
-    as_operator(stage.kubectl, deployment(owner))
-    assert (
-        stage.kubectl.get(f"deployment/{REVISION}")["metadata"]["generation"]
-        == (live["metadata"]["generation"])
-    )
 
 
 def test_what_a_revision_owns_goes_with_it(own_stage: Stage) -> None:
