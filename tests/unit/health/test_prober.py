@@ -1,7 +1,6 @@
 """The prober in virtual time: when it asks, what it keeps, and of what it tells."""
 
 import asyncio
-import heapq
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -13,39 +12,9 @@ from hypothesis import strategies as st
 from immutablerelease.api.release import HttpProbe, Probe
 from immutablerelease.core.probing import Attempt, Outcome
 from immutablerelease.health.prober import Prober, Target, next_tick
+from tests.unit.health.virtual_time import Time
 
 EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
-
-
-class Time:
-    """A clock that moves only when told to, and lets those who sleep wake in order."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
-
-    def __call__(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        future = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.now + seconds, id(future), future))
-        await future
-
-    async def pass_(self, seconds: float) -> None:
-        end = self.now + seconds
-        await self._settle()
-        while self._sleepers and self._sleepers[0][0] <= end:
-            at, _, future = heapq.heappop(self._sleepers)
-            self.now = max(self.now, at)
-            if not future.done():
-                future.set_result(None)
-            await self._settle()
-        self.now = end
-
-    async def _settle(self) -> None:
-        for _ in range(20):
-            await asyncio.sleep(0)
 
 
 class Cluster:
