@@ -135,7 +135,8 @@ class Registries(Model):
         tuple[Host, ...],
         Field(
             description="Registries, as `host` or `host:port`, that are asked by plain HTTP. "
-            "A registry on a loopback address is asked only if it is named here.",
+            "A registry on a loopback address is asked only if it is named here or in "
+            "`trustedCAs`.",
             max_length=32,
         ),
     ] = ()

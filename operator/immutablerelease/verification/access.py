@@ -18,12 +18,16 @@ class Access:
 
     # Contents of Secrets of type kubernetes.io/dockerconfigjson, in order of preference.
     credentials: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
-    # Registries (`host` or `host:port`) that are asked by plain HTTP, and may be on loopback.
+    # Registries (`host` or `host:port`) that are asked by plain HTTP.
     insecure: frozenset[str] = frozenset()
     # Registry -> PEM certificates that are its roots instead of the system's.
     trusted_cas: Mapping[str, str] = field(default_factory=dict)
     # Hosts besides the registry's own that may be sent its credentials for a token.
     token_hosts: frozenset[str] = frozenset()
+
+    def named(self, host: str) -> bool:
+        """Whether the admin named this registry, so may have it on this machine."""
+        return host in self.insecure or host.removesuffix(":443") in self.trusted_cas
 
     @classmethod
     def allowed_by(

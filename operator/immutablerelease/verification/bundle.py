@@ -16,11 +16,9 @@ from .keys import VerificationKey
 from .strict_json import InvalidJSON, parse_object
 
 # Both spellings of version 0.3 are in the specification.
-BUNDLE_TYPES = frozenset(
-    {
-        "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "application/vnd.dev.sigstore.bundle+json;version=0.3",
-    }
+BUNDLE_TYPES = (
+    "application/vnd.dev.sigstore.bundle.v0.3+json",
+    "application/vnd.dev.sigstore.bundle+json;version=0.3",
 )
 BUNDLE_TYPE_PREFIX = "application/vnd.dev.sigstore.bundle"
 IN_TOTO = "application/vnd.in-toto+json"

@@ -67,7 +67,7 @@ class NotFound(RegistryError):
     """The registry says that it does not have it."""
 
     reason = "NotFound"
-    advice = "check that the image was pushed, and its name"
+    advice = "check the image's name, that it was pushed, and the imagePullSecrets"
 
 
 class RegistryUnauthorized(RegistryError):
@@ -84,6 +84,16 @@ class RegistryUnavailable(RegistryError):
     reason = "RegistryUnavailable"
     verdict = "Unknown"
     advice = "it is asked again"
+
+
+class RegistryCertificateInvalid(RegistryUnavailable):
+    """The registry does not prove that it is who it should be."""
+
+    reason = "RegistryCertificateInvalid"
+    advice = (
+        "check its certificate; a cluster admin can name a private authority in "
+        "`registries.trustedCAs` of a ReleasePolicy"
+    )
 
 
 class RegistryNotAllowed(RegistryError):

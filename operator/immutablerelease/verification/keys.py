@@ -1,7 +1,8 @@
 """Public keys of authorities: exactly one per PEM text, strong enough, of a kind we know.
 
 Hash functions follow the key, as Sigstore's algorithm registry pairs them; cosign signs with
-SHA-256 whatever the curve in its older layout, so that is accepted as well.
+SHA-256 whatever the curve in its older layout, so that is accepted as well. With an Ed25519 key
+cosign v2 signs purely, v3 prehashed: both count.
 https://github.com/sigstore/architecture-docs/blob/main/algorithm-registry.md
 """
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from .ed25519ph import verify_prehashed
 from .errors import UnusableKey
 
 MIN_RSA_BITS = 2048
@@ -51,11 +53,19 @@ class VerificationKey:
     def _check(self, signature: bytes, data: bytes) -> None:
         match self._key:
             case ed25519.Ed25519PublicKey() as key:
-                key.verify(signature, data)
+                _check_ed25519(key, signature, data)
             case rsa.RSAPublicKey() as key:
                 key.verify(signature, data, padding.PKCS1v15(), hashes.SHA256())
             case key:
                 _check_ecdsa(key, signature, data)
+
+
+def _check_ed25519(key: ed25519.Ed25519PublicKey, signature: bytes, data: bytes) -> None:
+    try:
+        key.verify(signature, data)
+    except InvalidSignature:
+        if not verify_prehashed(key.public_bytes_raw(), signature, data):
+            raise
 
 
 def _check_ecdsa(key: ec.EllipticCurvePublicKey, signature: bytes, data: bytes) -> None:

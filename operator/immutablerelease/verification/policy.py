@@ -94,6 +94,9 @@ class ImageCheck:
             unknown = next((item for item in evaluation.problems if item.retry), None)
             if unknown is not None:
                 return Outcome.of_error(unknown)
+        if not evaluation.problems:
+            # A registry that hides the image hides its signatures as well: that is not unsigned.
+            await self._registry.image(replace(self._reference, digest=self._digest))
         return _refused(policy, authorities, evaluation, sum(item.attestations for item in found))
 
     async def _discover(self, format_: SignatureFormat) -> Found:

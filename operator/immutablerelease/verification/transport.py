@@ -26,6 +26,7 @@ from .errors import (
     InvalidPolicy,
     MalformedContent,
     NotFound,
+    RegistryCertificateInvalid,
     RegistryNotAllowed,
     RegistryUnauthorized,
     RegistryUnavailable,
@@ -91,8 +92,8 @@ def check_address(address: str, *, loopback: bool) -> None:
         raise RegistryNotAllowed(f"the address {found} is never a registry's")
     if found.is_loopback and not loopback:
         raise RegistryNotAllowed(
-            f"the address {found} is this machine's own, and the registry is not in "
-            "`registries.insecure`"
+            f"the address {found} is this machine's own, and the registry is neither in "
+            "`registries.insecure` nor in `registries.trustedCAs`"
         )
 
 
@@ -146,15 +147,15 @@ class Transport:
         self, url: URL, access: Access, headers: Mapping[str, str], limit: int, *, direct: bool
     ) -> Response:
         host = authority(url)
-        allowed = host in access.insecure
-        if url.scheme != "https" and not (url.scheme == "http" and allowed):
+        plain = host in access.insecure
+        if url.scheme != "https" and not (url.scheme == "http" and plain):
             raise RegistryNotAllowed(
                 f"{host} would be asked by plain HTTP, and is not in `registries.insecure`"
             )
         async with (
             _as_registry_errors(host),
             asyncio.timeout(self._limits.request_seconds),
-            self._session(allowed).get(
+            self._session(access.named(host)).get(
                 url, headers=headers, allow_redirects=False, ssl=self._context(host, access)
             ) as response,
         ):
@@ -218,6 +219,10 @@ async def _as_registry_errors(host: str) -> AsyncIterator[None]:
         yield
     except TimeoutError as error:
         raise RegistryUnavailable(f"registry {host} did not answer in time") from error
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise RegistryCertificateInvalid(
+            f"registry {host}: {quote(error.certificate_error)}"
+        ) from error
     except aiohttp.InvalidURL as error:
         raise RegistryNotAllowed(f"{quote(host)} is not a host that can be asked") from error
     except (aiohttp.ClientError, OSError) as error:

@@ -13,7 +13,7 @@ from immutablerelease.verification.verifier import Verifier
 from tests.unit.verification import signing
 from tests.unit.verification.simulated_registry import SimulatedRegistry, serving
 
-QUICK = Limits(request_seconds=1.0, connect_seconds=1.0, image_seconds=3.0)
+QUICK = Limits(request_seconds=0.5, connect_seconds=0.5, image_seconds=3.0)
 
 
 @dataclass

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import ssl
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -238,11 +239,11 @@ class SimulatedRegistry:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[SimulatedRegistry]:
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[SimulatedRegistry]:
     registry = SimulatedRegistry()
     runner = web.AppRunner(registry.app(), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     registry.host = f"127.0.0.1:{port}"

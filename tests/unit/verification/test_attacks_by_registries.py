@@ -16,6 +16,7 @@ from immutablerelease.verification.errors import (
     VerificationError,
 )
 from immutablerelease.verification.transport import Limits, check_address
+from immutablerelease.verification.verdict import ImageUse
 from tests.unit.verification import signing
 from tests.unit.verification.scene import Scene, set_up
 from tests.unit.verification.simulated_registry import OCI_INDEX, OCI_MANIFEST, serving
@@ -280,6 +281,22 @@ async def test_an_image_that_reads_as_two_kinds_is_refused(
     scene.registry.put_manifest("team/app", _manifest(**changes), tag="odd")
     with pytest.raises(MalformedContent):
         await scene.verifier.resolve(f"{scene.registry.host}/team/app:odd", scene.access())
+
+
+async def test_a_tag_that_moves_after_it_was_resolved_changes_nothing(scene: Scene) -> None:
+    scene.bundle()
+    resolved = await scene.verifier.resolve(f"{scene.registry.host}/team/app:1.0", scene.access())
+    signing.push_image(scene.registry, tag="moved")
+    scene.registry.manifests["team/app", "1.0"] = scene.registry.manifests["team/app", "moved"]
+    verdict = await scene.verify(images=[ImageUse("app", False, resolved.image)])
+    assert verdict.verdict == "Verified"
+    assert verdict.evidence[0].image == scene.image
+
+
+async def test_an_image_that_the_registry_hides_is_not_called_unsigned(scene: Scene) -> None:
+    scene.registry.lies.status["/v2/"] = 404
+    verdict = await scene.verify()
+    assert (verdict.verdict, verdict.reason) == ("Refused", "NotFound")
 
 
 async def test_an_index_stays_an_index(scene: Scene) -> None:

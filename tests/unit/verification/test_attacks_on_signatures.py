@@ -222,6 +222,10 @@ ON_BUNDLES: dict[str, tuple[Attack, str]] = {
         lambda s: _bundle(s, mediaType="application/vnd.dev.sigstore.bundle+json;version=0.2"),
         "MalformedSignature",
     ),
+    "a bundle whose media type is a list": (
+        lambda s: _bundle(s, mediaType=[signing.BUNDLE]),
+        "MalformedSignature",
+    ),
     "a bundle without a media type": (lambda s: _bundle(s, mediaType=None), "MalformedSignature"),
     "a bundle with a certificate": (
         lambda s: _bundle(s, verificationMaterial={"certificate": {"rawBytes": "AA=="}}),
