@@ -1,6 +1,6 @@
 """Configuration frozen with a revision: copies named by content, and a template that names them.
 
-A copy is `immutable: true` and named `<release>-<source>-<10 hex of its content>`: one copy serves every
+A copy is `immutable: true`, named `<release>-<source>-<10 hex of its content>`, and serves every
 revision with the same content, and going back to a revision goes back to its configuration.
 """
 

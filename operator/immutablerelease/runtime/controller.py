@@ -155,7 +155,7 @@ class Controller:
             self._forget(key)
             return "gone"
         plan = decide(snapshot, self._now())
-        self._work.match(key, plan, snapshot)
+        self._work.begin(key, plan, snapshot)
         self._watch_probes(key, plan, snapshot)
         if not await self._apply(key, plan, snapshot):
             return "waiting"
@@ -180,6 +180,7 @@ class Controller:
         return True
 
     def _after(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+        self._work.end(key, plan)
         for event in plan.events:
             self._teller.tell(snapshot, event)
         self._teller.recorded(key, snapshot, plan)

@@ -85,12 +85,17 @@ class Prover:
         release = snapshot.release
         revision = snapshot.revisions[request.revision]
         namespace = release.metadata.namespace
+        try:
+            access = await self._access(release)
+        except ApiError as error:
+            message = f"pull secrets could not be read: {error}; {error.advice}"
+            return VerdictView("Unknown", "ApiError", message, request.policies, self._clock())
         verdict = await self._verifier.verify(
             [ImageUse(image.container, image.init, image.image) for image in revision.spec.images],
             self._observer.policies(),
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
-            access=await self._access(release),
+            access=access,
         )
         return VerdictView(
             verdict.verdict,
@@ -211,9 +216,7 @@ def _containers(template: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any]
         yield container, False
 
 
-def _with_digests(
-    template: Mapping[str, Any], images: tuple[ResolvedImage, ...]
-) -> dict[str, Any]:
+def _with_digests(template: Mapping[str, Any], images: tuple[ResolvedImage, ...]) -> dict[str, Any]:
     digests = {(image.container, image.init): image.image for image in images}
     spec = dict(template["spec"])
     for field, init in (("initContainers", True), ("containers", False)):

@@ -59,22 +59,28 @@ class Work:
         self._jitter = jitter
         self._releases: dict[Key, _Release] = {}
 
-    def match(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
-        """Have exactly the work under way that the plan wants."""
+    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+        """Have what the plan wants under way."""
         release = self._releases.setdefault(key, _Release())
-        wanted = {plan.resolve} if plan.resolve else set()
-        _drop(release.resolve, wanted)
-        for question in wanted:
-            job = release.resolve.setdefault(question, _Job())
+        if plan.resolve is not None:
+            job = release.resolve.setdefault(plan.resolve, _Job())
             if job.task is None and not isinstance(job.result, Resolution):
                 job.task = self._start(key, job, partial(self._resolve, snapshot), _resolved)
-        _drop(release.verify, set(plan.verify))
         for request in plan.verify:
             verdict = release.verify.setdefault(request, _Job())
             if verdict.task is None and (verdict.result is None or not _decided(verdict.result)):
-                verdict.task = self._start(
-                    key, verdict, partial(self._verify, snapshot, request), _decided
-                )
+                ask = partial(self._verify, snapshot, request)
+                verdict.task = self._start(key, verdict, ask, _decided)
+
+    def end(self, key: Key, plan: Plan) -> None:
+        """Drop what a plan that was applied in full does not want any more.
+
+        Not before: what the plan made of a result is written only then.
+        """
+        release = self._releases.get(key)
+        if release is not None:
+            _drop(release.resolve, {plan.resolve} if plan.resolve else set())
+            _drop(release.verify, set(plan.verify))
 
     def forget(self, key: Key) -> None:
         """Drop all work of a release that is gone."""
@@ -87,7 +93,8 @@ class Work:
         """Newest result of resolving a release's template."""
         release = self._releases.get(key)
         results = [job.result for job in release.resolve.values()] if release else []
-        return results[0] if results else None
+        # The newest question is the last.
+        return results[-1] if results else None
 
     def verdicts(self, key: Key) -> Mapping[str, VerdictView]:
         """Newest verdicts on a release's revisions."""
@@ -119,13 +126,14 @@ class Work:
                 job.result = await ask()
                 if settled(job.result):
                     job.attempts = 0
+            except Exception:
+                # No result is no evidence: nothing advances, and it is tried again with backoff.
+                log.exception("%s: background work failed", key)
             finally:
                 job.task = None
-                self._on_result(key)
+            self._on_result(key)
 
-        task = asyncio.create_task(run(), name=f"work-{key}")
-        task.add_done_callback(_report)
-        return task
+        return asyncio.create_task(run(), name=f"work-{key}")
 
 
 def _resolved(result: Resolution | Unresolved) -> bool:
@@ -141,8 +149,3 @@ def _drop(jobs: dict[Request, _Job[Result]], wanted: set[Request]) -> None:
         task = jobs.pop(request).task
         if task is not None:
             task.cancel()
-
-
-def _report(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("background work failed", exc_info=error)

@@ -68,12 +68,15 @@ class Instant:
     _verdicts: dict[str, VerdictView] = field(default_factory=dict)
     _states: dict[str, dict[str, dict[str, ProbeState]]] = field(default_factory=dict)
 
-    def match(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
         if plan.resolve:
             self._resolution = _resolve(snapshot)
-        self._verdicts = {
-            request.revision: self._judge(snapshot, request) for request in plan.verify
-        }
+        for request in plan.verify:
+            self._verdicts[request.revision] = self._judge(snapshot, request)
+
+    def end(self, key: Key, plan: Plan) -> None:
+        wanted = {request.revision for request in plan.verify}
+        self._verdicts = {name: self._verdicts[name] for name in self._verdicts if name in wanted}
 
     def forget(self, key: Key) -> None:
         self._resolution, self._verdicts, self._states = None, {}, {}
