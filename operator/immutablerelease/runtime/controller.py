@@ -27,7 +27,7 @@ from .client import (
     Kind,
     NotFound,
 )
-from .execute import Executor, NameTaken, NotReady
+from .execute import Executor, NameTaken, NotReady, StillRouted
 from .key import Key
 from .observe import Observer, is_ours
 from .queue import WorkQueue
@@ -166,8 +166,8 @@ class Controller:
         for intent in plan.intents:
             try:
                 await self._executor.carry_out(snapshot, intent)
-            except NotReady as error:
-                log.info("%s: traffic stays: %s", key, error)
+            except (NotReady, StillRouted) as error:
+                log.info("%s: not done, decided anew: %s", key, error)
                 return False
             except NameTaken as error:
                 self._memory.taken(key, error.object)

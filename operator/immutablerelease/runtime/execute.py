@@ -30,7 +30,7 @@ from immutablerelease.core.plan import (
 )
 from immutablerelease.core.snapshot import Snapshot
 from immutablerelease.immutability.workload import deployment
-from immutablerelease.traffic.service import release_service, revision_service
+from immutablerelease.traffic.service import read_route, release_service, revision_service
 
 from .client import (
     ACTIONS,
@@ -55,21 +55,16 @@ class NotReady(Exception):
     """A live read found no ready Pod where the traffic was to go; decide anew."""
 
 
+class StillRouted(Exception):
+    """A live read found that traffic goes to what was to be made smaller; decide anew."""
+
+
 class NameTaken(Exception):
     """An object that is not this release's has the name of one that the operator needs."""
 
     def __init__(self, kind: Kind, name: str) -> None:
         super().__init__(f"{kind.kind}/{name}")
         self.object = f"{kind.kind}/{name}"
-
-
-class Refused(Exception):
-    """The API server will not have the Deployment of a revision, however often it is asked."""
-
-    def __init__(self, revision: str, message: str) -> None:
-        super().__init__(message)
-        self.revision = revision
-        self.message = message
 
 
 class Executor:
@@ -92,7 +87,7 @@ class Executor:
         }
 
     async def carry_out(self, snapshot: Snapshot, intent: Intent) -> None:
-        """Carry out one intent; raises ApiError, NotReady or NameTaken when it did not happen."""
+        """Carry out one intent; raises ApiError, NotReady, StillRouted or NameTaken when it did not happen."""
         await self._steps[type(intent)](snapshot, intent)
 
     async def _move_traffic(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
@@ -142,6 +137,8 @@ class Executor:
 
     async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:
         namespace = snapshot.release.metadata.namespace
+        if intent.unless_routed and await self._routed(snapshot, intent.revision):
+            raise StillRouted(f"the Service of the release points at {intent.revision}")
         scale = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
@@ -149,6 +146,14 @@ class Executor:
             "spec": {"replicas": intent.replicas},
         }
         await self._api.apply(DEPLOYMENTS, namespace, scale, subresource="scale")
+
+    async def _routed(self, snapshot: Snapshot, revision: str) -> bool:
+        release = snapshot.release.metadata
+        try:
+            service = await self._api.get(SERVICES, release.namespace, release.name)
+        except NotFound:
+            return False
+        return read_route(snapshot.release, service, ()).selected == revision
 
     async def _delete_revision(self, snapshot: Snapshot, intent: DeleteRevision) -> None:
         revision = snapshot.revisions[intent.name]

@@ -171,10 +171,13 @@ class Elector:
         started = self._clock()
         try:
             return await self._write(self._held(acquired=False), started)
+        except (Conflict, NotFound):
+            # A Lease that is gone is a conflict to a write that names a version of it.
+            log.info("lease %s: changed by somebody else", self._name)
+        try:
+            self._observe(await self._api.get(LEASES, self._namespace, self._name))
         except NotFound:
             return await self._create(started)
-        except Conflict:
-            self._observe(await self._api.get(LEASES, self._namespace, self._name))
         return not self._taken() and await self._write(self._held(acquired=False), started)
 
     async def _release(self) -> bool:
