@@ -34,9 +34,9 @@ class Cluster:
         return self._keep(obj)
 
     def replace(self, obj: dict) -> dict:
-        current = self.read()["metadata"]["resourceVersion"]
+        current = self.lease and self.lease["metadata"]["resourceVersion"]
         if obj["metadata"].get("resourceVersion") != current:
-            raise Conflict("the object has been modified")
+            raise Conflict("the object has been modified, or is no more")
         return self._keep(obj)
 
     def _keep(self, obj: dict) -> dict:
