@@ -135,8 +135,7 @@ class Registries(Model):
         tuple[Host, ...],
         Field(
             description="Registries, as `host` or `host:port`, that are asked by plain HTTP. "
-            "A registry on a loopback address is asked only if it is named here or in "
-            "`trustedCAs`.",
+            "A registry on a loopback address is asked only if it is named here.",
             max_length=32,
         ),
     ] = ()

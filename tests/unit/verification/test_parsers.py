@@ -107,7 +107,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], type[Exception]]] = {
 
 
 @pytest.mark.parametrize(("parse", "error"), PARSERS.values(), ids=PARSERS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=_BYTES)
 def test_a_parser_raises_its_typed_error_and_no_other(
     parse: Callable[[bytes], object], error: type[Exception], data: bytes
@@ -201,7 +201,7 @@ def test_the_honest_bundle_passes() -> None:
     assert _passes(SignatureFormat.BUNDLE, json.dumps(_GOOD).encode(), {})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_mutations(_GOOD))
 def test_a_bundle_with_changed_bytes_says_the_same_or_does_not_pass(data: bytes) -> None:
     if _passes(SignatureFormat.BUNDLE, data, {}):
@@ -217,7 +217,7 @@ def _without_keyid(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_BYTES | _mutations(signing.simple_payload(DIGEST)))
 def test_a_payload_that_the_signature_is_not_over_does_not_pass(data: bytes) -> None:
     honest = json.dumps(signing.simple_payload(DIGEST)).encode()
@@ -227,7 +227,7 @@ def test_a_payload_that_the_signature_is_not_over_does_not_pass(data: bytes) -> 
     assert not _passes(SignatureFormat.SIMPLE_SIGNING, data, annotations)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(_mutations(signing.statement(DIGEST)))
 def test_a_signed_statement_with_changed_bytes_is_about_this_image_or_does_not_pass(
     payload: bytes,
