@@ -89,6 +89,7 @@ def tampering(stage: Stage, began: float) -> str:
     after = _fingerprint(stage, active)
     if after != before:
         raise Unmet(f"nothing of {active} to have changed", f"{before} become {after}")
+    stage.users.await_calm("v2", CALM, 10)
     return f"{len(ATTEMPTS)} of {len(ATTEMPTS)} refused, nothing changed"
 
 

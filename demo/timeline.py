@@ -1,6 +1,7 @@
 """The live timeline: what the operator says of each revision, and what users get, as it happens."""
 
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from .records import Record
 from .releases import ReleaseView, RevisionView
 
 EVERY = 0.25
+WIDTH = 100
 
 
 class Timeline:
@@ -27,6 +29,7 @@ class Timeline:
         self._users = _Users()
         self._recent: Callable[[float], Sequence[Record]] | None = None
         self._out: TextIO = sys.stdout
+        self._blind = False
 
     def start(self) -> None:
         """Begin to watch."""
@@ -47,8 +50,10 @@ class Timeline:
         self._print(f"\n{self._clock()}  == {text}")
 
     def say(self, who: str, text: str) -> None:
-        """One line."""
-        self._print(f"{self._clock()}  {who:<9} {text}")
+        """One message, folded where it is long."""
+        lines = textwrap.wrap(text, WIDTH, break_long_words=False) or [""]
+        first = f"{self._clock()}  {who:<9} {lines[0]}"
+        self._print("\n".join([first, *(f"{'':19}{line}" for line in lines[1:])]))
 
     def _clock(self) -> str:
         return f"{time.monotonic() - self._began:6.1f}s"
@@ -61,8 +66,11 @@ class Timeline:
         while not self._stop.wait(EVERY):
             try:
                 self._look()
+                self._blind = False
             except (DemoError, OSError) as error:
-                self.say("timeline", f"could not look: {error}")
+                if not self._blind:
+                    self.say("timeline", _shorten(f"could not look: {error}"))
+                self._blind = True
 
     def _look(self) -> None:
         for revision in self._release.revisions():
@@ -121,5 +129,6 @@ class _Users:
         return lines
 
 
-def _shorten(text: str, width: int = 110) -> str:
-    return text if len(text) <= width else text[: width - 3] + "..."
+def _shorten(text: str) -> str:
+    """What fits on one line; the whole text is in the objects."""
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."

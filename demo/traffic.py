@@ -62,22 +62,23 @@ class Traffic:
         )
 
     def await_calm(self, version: str, calm: float, seconds: float) -> None:
-        """Wait until for `calm` seconds every request was answered, and by this version."""
+        """Wait for `calm` seconds, from now on, of nothing but answers by this version."""
+        since = time.time()
         self._await(
             f"{calm:g} s of nothing but answers by {version}",
             seconds,
-            lambda: self._calm(version, calm) or None,
+            lambda: self._calm(version, calm, since) or None,
         )
 
     def stop(self) -> None:
         """End it."""
         self._child.stop()
 
-    def _calm(self, version: str, calm: float) -> bool:
+    def _calm(self, version: str, calm: float, since: float) -> bool:
         start = time.time() - calm
         recent = self.since(start)
         return (
-            self.began < start
+            start >= since
             and bool(recent)
             and all(not item.failed and item.version == version for item in recent)
         )
