@@ -23,17 +23,17 @@ demo: $(READY) ## Play releases, refusals and reverts under load on a real clust
 
 .PHONY: test
 test: $(READY) ## Run every tier of tests that this machine can run.
-	@$(RUN) tests/tiers.py --clean
+	@$(RUN) -m tests.tiers --clean
 
 .PHONY: unit api e2e lint
 unit: $(READY) ## Test the core, parsers and verification; needs nothing.
-	@$(RUN) tests/tiers.py unit
+	@$(RUN) -m tests.tiers unit
 api: $(READY) ## Test CRDs, policies and roles on a real API server.
-	@$(RUN) tests/tiers.py api
+	@$(RUN) -m tests.tiers api
 e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
-	@$(RUN) tests/tiers.py e2e
+	@$(RUN) -m tests.tiers e2e
 lint: $(READY) ## Check style, types, layers and generated files.
-	@$(RUN) tests/tiers.py lint
+	@$(RUN) -m tests.tiers lint
 
 .PHONY: crds
 crds: $(READY) ## Write crds/ and the chart's copy from the typed models.

@@ -12,6 +12,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from devcluster.errors import DevclusterError
+
+from .errors import DemoError
+from .place import prepare
+from .play import play_all, table, write_figures
+from .stage import NAMESPACE, set_up
+
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 FIGURES = BUILD / "demo.json"
@@ -34,16 +41,14 @@ def main() -> int:
 
 
 def _outside() -> int:
-    """Bring the cluster up and play inside it."""
-    devcluster = [sys.executable, "-m", "devcluster"]
-    # Inside there is no network to build them from.
-    for command in (["up", "--profile", "full"], ["tools", "helm", "cosign"]):
-        done = subprocess.run([*devcluster, *command], cwd=ROOT, stdout=sys.stderr, check=False)
-        if done.returncode:
-            print("The stage could not be set; the line above says why.", file=sys.stderr)
-            return 1
-    inside = [sys.executable, "-m", "demo", "--inside"]
-    player = subprocess.Popen([*devcluster, "exec", "--", *inside], cwd=ROOT)
+    """Have a cluster and play inside it."""
+    try:
+        place = prepare("full")
+    except DevclusterError as error:
+        print(f"The demo cannot begin: {error}", file=sys.stderr)
+        return 1
+    inside = place.command([sys.executable, "-m", "demo", "--inside"])
+    player = subprocess.Popen(inside, cwd=ROOT, env=place.environment)
     try:
         return player.wait()
     except KeyboardInterrupt:
@@ -53,17 +58,13 @@ def _outside() -> int:
 
 
 def _inside() -> int:
-    from .errors import DemoError
-    from .play import play_all, table, write_figures
-    from .stage import NAMESPACE, set_up
-
     began = time.monotonic()
     print("Setting the stage:", flush=True)
     try:
         with set_up(SCRATCH, lambda text: print(f"  {text}", flush=True)) as stage:
             results = play_all(stage)
             held = write_figures(results, FIGURES)
-    except DemoError as error:
+    except (DemoError, DevclusterError) as error:
         print(f"\nThe demo could not be played: {error}", file=sys.stderr)
         return 1
     print("\nWhat a person sees: kubectl get irel,rrev -o wide\n", flush=True)

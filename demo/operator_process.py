@@ -24,7 +24,7 @@ from .kube import Kube
 NAMESPACE = "immutable-release-system"
 SERVICE_ACCOUNT = "immutable-release-operator"
 CHART = Path(__file__).parent.parent / "charts" / "immutable-release-operator"
-READY_TIMEOUT = 20.0
+READY_TIMEOUT = 30.0
 HELM_TIMEOUT = 120.0
 TOKEN_SECONDS = 24 * 3600
 

@@ -7,12 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devcluster import Cluster
-
 from . import manifests
 from .images import Image, ImageMaker
 from .kube import Kube, Object, wait_for
 from .operator_process import OperatorProcess, install_chart, write_kubeconfig
+from .place import registry, require_reachable
 from .releases import ReleaseView, RevisionView
 from .timeline import Timeline
 from .traffic import Traffic
@@ -93,6 +92,8 @@ def manifest(image: Image) -> Object:
 def set_up(scratch: Path, tell: Callable[[str], None]) -> Iterator[Stage]:
     """The stage, ready for the first scene; all that runs ends with it, the namespace stays."""
     kube = Kube()
+    entrance = kube.get("Service", "kubernetes", "default")["spec"]["clusterIP"]
+    require_reachable(entrance, 443)
     with ExitStack() as exits, tempfile.TemporaryDirectory(prefix="demo-") as secrets:
         tell("removing what an earlier demo left")
         kube.delete("Namespace", NAMESPACE)
@@ -130,8 +131,8 @@ class Images:
 
 
 def _make_images(secrets: Path, tell: Callable[[str], None]) -> Images:
-    registry = Cluster.load().registry
-    maker = ImageMaker(secrets, registry, run=f"{time.time():.3f}")
+    address = registry()
+    maker = ImageMaker(secrets, address, run=f"{time.time():.3f}")
     keys = {name: maker.key(name) for name in ("team", "stranger")}
     images = {}
     for version in VERSIONS:
@@ -142,7 +143,7 @@ def _make_images(secrets: Path, tell: Callable[[str], None]) -> Images:
         if version.signer:
             maker.sign(image, keys[version.signer])
     trusted = {"team": keys["team"].public_pem}
-    return Images(images, manifests.policy(POLICY, trusted, [registry], [NAMESPACE]))
+    return Images(images, manifests.policy(POLICY, trusted, [address], [NAMESPACE]))
 
 
 def _await_deletion(kube: Kube) -> None:

@@ -1,6 +1,6 @@
 """Runs the tiers of tests that this machine can run, and says which it cannot and why.
 
-    python tests/tiers.py [TIER ...]     all of them when none is named
+    python -m tests.tiers [TIER ...]     all of them when none is named
 
 Every tier runs, also after one that failed; the exit code is 0 only if none did. Tiers that need a
 cluster bring up the one that CLUSTER chooses and, with --clean, take it down after themselves.
@@ -18,15 +18,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.place import DEVCLUSTER, Place, prepare
+from devcluster.errors import DevclusterError
+
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
-DEVCLUSTER = [sys.executable, "-m", "devcluster"]
 # How pytest ends its report, with -q and without: "12 passed, 1 skipped in 3.21s".
 _COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
 _SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")
 
 Command = Sequence[str]
+HERE = Place((), dict(os.environ))
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ TIERS = (
 def main() -> int:
     """Run what was asked for and print the summary."""
     names = [tier.name for tier in TIERS]
-    parser = argparse.ArgumentParser(prog="tests/tiers.py")
+    parser = argparse.ArgumentParser(prog="python -m tests.tiers")
     parser.add_argument("tiers", nargs="*", metavar="TIER", help=f"of {', '.join(names)}")
     parser.add_argument("--clean", action="store_true", help="take clusters down afterwards")
     arguments = parser.parse_args()
@@ -130,38 +133,36 @@ def run(tier: Tier, *, clean: bool) -> Result:
         print(f"skipped: {obstacle}", flush=True)
         return Result(tier.name, "skipped", 0.0, obstacle)
     began = time.monotonic()
+    try:
+        place = prepare(tier.profile) if tier.profile else HERE
+    except DevclusterError as error:
+        return Result(tier.name, "FAILED", time.monotonic() - began, str(error))
     summaries: list[str] = []
     failed = ""
-    for command in _commands(tier):
-        code, summary = _stream(command)
+    for command in tier.commands:
+        code, summary = _stream(command, place)
         summaries.extend([summary] if summary else [])
         # The other commands still run: a person wants to see all that is wrong.
         if code != 0 and not failed:
             failed = f"{' '.join(Path(word).name for word in command[:4])} exited with {code}"
-            if command[:4] == [*DEVCLUSTER, "up"]:
-                break
-    if tier.profile and clean:
-        _stream([*DEVCLUSTER, "down"])
+    if place.prefix and clean:
+        _stream([*DEVCLUSTER, "down"], HERE)
     outcome = "FAILED" if failed else "passed"
     text = "; ".join([*summaries, *([failed] if failed else [])])
     return Result(tier.name, outcome, time.monotonic() - began, text or "all checks passed")
 
 
-def _commands(tier: Tier) -> list[Command]:
-    if not tier.profile:
-        return list(tier.commands)
-    up = [*DEVCLUSTER, "up", "--profile", tier.profile]
-    # Inside there is no network to build them from.
-    built = [*DEVCLUSTER, "tools", "helm", "cosign", "crane"]
-    return [up, built, *([*DEVCLUSTER, "exec", "--", *command] for command in tier.commands)]
-
-
-def _stream(command: Command) -> tuple[int, str]:
+def _stream(command: Command, place: Place) -> tuple[int, str]:
     """Run a command with its output shown; exit code and pytest's summary, if there was one."""
     print(f"$ {' '.join(command).replace(str(BIN) + '/', '')}", flush=True)
     summary = ""
     with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        place.command(command),
+        cwd=ROOT,
+        env=place.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

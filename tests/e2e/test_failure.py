@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from demo.images import ImageMaker, Key
-from devcluster import Cluster
 from tests.e2e.broken_image import push_broken_image
 from tests.e2e.shop import Shop, Users, health
 
@@ -37,9 +36,9 @@ def test_a_crash_loop_fails_long_before_the_deadline(shop: Shop, users: Users) -
 
 
 def test_an_image_that_cannot_be_pulled_fails_long_before_the_deadline(
-    shop: Shop, users: Users, maker: ImageMaker, team: Key, cluster: Cluster
+    shop: Shop, users: Users, maker: ImageMaker, team: Key, registry: str
 ) -> None:
-    image = push_broken_image(cluster.registry, "immutable-release/broken:1")
+    image = push_broken_image(registry, "immutable-release/broken:1")
     maker.sign(image, team)
     v2 = shop.when_applied("v2", image=image.ref, health=health(progressDeadline="10m"))
     failed = shop.then_fails(v2, "ImagePullFailed")
