@@ -104,7 +104,8 @@ def _version_1_hierarchies(root: Path) -> tuple[Path, ...]:
     mounted = []
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, folder, kind, *_ = line.split()
-        if kind == "cgroup" and Path(folder).is_relative_to(root):
+        # A version 2 hierarchy without controllers may be mounted among them; runc uses it too.
+        if kind in ("cgroup", "cgroup2") and Path(folder).is_relative_to(root):
             mounted.append(Path(folder))
     return tuple(sorted(mounted))
 

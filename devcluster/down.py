@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from devcluster import mounts, namespace
+from devcluster import mounts, namespace, tunables
 from devcluster.cgroups import Group
 from devcluster.errors import TeardownError
 from devcluster.layout import Layout
@@ -46,6 +46,7 @@ def _take_down(layout: Layout) -> None:
     left = group.remove()
     if left:
         raise TeardownError(f"These control groups do not go: {', '.join(map(str, left))}.")
+    tunables.put_back(layout)
     _remove_traces(layout, sockets)
     shutil.rmtree(layout.state_dir)
 
@@ -63,7 +64,7 @@ def _end_all(layout: Layout, group: Group) -> None:
 
 
 def _all_running(layout: Layout, group: Group) -> list[Record]:
-    on_record = [record for record in recorded(layout.records).values() if record.alive]
+    on_record = [record for record in recorded(layout.records).values() if record.there]
     found = seen(group.pids() | _in_namespace(layout))
     return list({record.pid: record for record in (*on_record, *found)}.values())
 

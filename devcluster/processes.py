@@ -23,6 +23,8 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _STATE_FIELD = 0
 _START_TIME_FIELD = 19
 _POLL = 0.02
+# The mask of pending signals has the bit n-1 for the signal n.
+_KILL_PENDING = 1 << (signal.SIGKILL - 1)
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ class Record:
     argv: list[str] = field(default_factory=list)
 
     @property
-    def alive(self) -> bool:
-        """Whether this very process still runs."""
+    def there(self) -> bool:
+        """Whether this very process exists, if only to end in a moment."""
         return self.boot == boot_id() and start_time(self.pid) == self.start_time
+
+    @property
+    def alive(self) -> bool:
+        """Whether this very process runs and goes on running."""
+        return self.there and not _is_ending(self.pid)
 
 
 def boot_id() -> str:
@@ -54,7 +61,9 @@ def start_time(pid: int) -> int | None:
         return None
     # The name in parentheses may hold anything, so the fields are counted from its end.
     fields = stat.rpartition(")")[2].split()
-    return None if fields[_STATE_FIELD] in "ZX" else int(fields[_START_TIME_FIELD])
+    if fields[_STATE_FIELD] in "ZX" and not _has_threads(pid):
+        return None
+    return int(fields[_START_TIME_FIELD])
 
 
 def start(
@@ -92,26 +101,17 @@ def recorded(records: Path) -> dict[str, Record]:
     return found
 
 
-def stop(running: Iterable[Record], *, grace: float) -> None:
-    """Ask the processes to end, and end those that have not after `grace` seconds."""
-    alive = [record for record in running if record.alive]
-    for record in alive:
-        _signal(record.pid, signal.SIGTERM)
-    if not _gone(alive, grace):
-        kill([record for record in alive if record.alive])
-
-
 def kill(running: Iterable[Record]) -> None:
     """End the processes at once.
 
     Raises:
         TeardownError: one does not end, which only the kernel can explain.
     """
-    alive = [record for record in running if record.alive]
-    for record in alive:
+    condemned = [record for record in running if record.there]
+    for record in condemned:
         _signal(record.pid, signal.SIGKILL)
-    if not _gone(alive, 10):
-        names = ", ".join(f"{record.name} ({record.pid})" for record in alive if record.alive)
+    if not _gone(condemned, 10):
+        names = ", ".join(f"{record.name} ({record.pid})" for record in condemned if record.there)
         raise TeardownError(f"These processes do not end even on SIGKILL: {names}.")
 
 
@@ -131,21 +131,33 @@ def name_of(pid: int) -> str:
         return "?"
 
 
+def _is_ending(pid: int) -> bool:
+    """Whether it was killed and has not got round to dying: the kernel takes a moment."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return True
+    status = dict(line.split(":", 1) for line in lines if ":" in line)
+    pending = int(status["SigPnd"], 16) | int(status["ShdPnd"], 16)
+    return status["State"].split()[0] in "ZX" or bool(pending & _KILL_PENDING)
+
+
+def _has_threads(pid: int) -> bool:
+    # A killed program's first thread is a zombie before the others end, and while one of them
+    # lives its ports are still taken.
+    try:
+        return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+    except OSError:
+        return False
+
+
 def _gone(records: list[Record], within: float) -> bool:
     deadline = time.monotonic() + within
-    while any(record.alive for record in records):
-        _reap(records)
+    while any(record.there for record in records):
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL)
     return True
-
-
-def _reap(records: list[Record]) -> None:
-    # Children of this very process stay zombies until they are waited for.
-    for record in records:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(record.pid, os.WNOHANG)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

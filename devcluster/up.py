@@ -15,7 +15,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from devcluster import access, fake_nodes, images, mounts, namespace, packages, plan, preflight
+from devcluster import (
+    access,
+    fake_nodes,
+    images,
+    mounts,
+    namespace,
+    packages,
+    plan,
+    preflight,
+    tunables,
+)
 from devcluster.cgroups import Group
 from devcluster.cluster import Cluster, Description, ended_parts
 from devcluster.errors import StartError, TakenError
@@ -117,6 +127,7 @@ def _bring_up(layout: Layout, wanted: Description, outside_port: int | None) -> 
     _write_kubeconfigs(layout, port)
     if wanted.profile == "full":
         Group.of(layout.name).ensure()
+        tunables.keep(layout)
         _clear_after_kill(layout)
     began = datetime.now(UTC)
     stages = plan.stages(layout, wanted.profile, programs, client, port)
@@ -179,6 +190,8 @@ def _start_stage(layout: Layout, stage: plan.Stage, profile: str) -> None:
     for part in stage.parts:
         record = known.get(part.name)
         if record is None or not record.alive:
+            # What is ending may still hold its port.
+            kill([record] if record else [])
             record = _start(layout, part, profile)
         started.append((part, record))
     for part, record in started:

@@ -1,0 +1,73 @@
+"""The cluster with fake nodes, and names that are not free."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devcluster import Cluster, NotUpError
+from devcluster.down import down
+from devcluster.errors import TakenError
+from devcluster.layout import Layout
+from devcluster.processes import kill
+from devcluster.up import up
+from tests.devcluster import machine
+from tests.devcluster.conftest import NAME
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "imagined"},
+    "spec": {"containers": [{"name": "c", "image": "nowhere.invalid/none:1"}]},
+}
+
+
+def test_pods_on_fake_nodes_become_ready(api: Cluster, tmp_path: Path) -> None:
+    nodes = machine.kubectl(api, "get", "nodes", "--output=name").split()
+    assert nodes == ["node/node-0", "node/node-1"]
+    manifest = tmp_path / "pod.json"
+    manifest.write_text(json.dumps(POD))
+    machine.kubectl(api, "apply", "--filename", str(manifest))
+    machine.kubectl(api, "wait", "--for=condition=Ready", "pod/imagined", "--timeout=30s")
+
+
+def test_it_recovers_and_goes_like_the_full_one(api: Cluster) -> None:
+    kill(machine.processes_of(NAME))
+    up(NAME, nodes=3)
+    assert len(machine.kubectl(api, "get", "nodes", "--output=name").split()) == 3
+    watched = machine.processes_of(NAME)
+    down(NAME)
+    assert not [record for record in watched if record.alive]
+    assert machine.traces_of(NAME) == []
+
+
+def test_somebody_elses_namespace_is_neither_used_nor_removed(capable: None) -> None:
+    down(NAME)
+    subprocess.run(["ip", "netns", "add", NAME], check=True)
+    try:
+        with pytest.raises(TakenError, match=f"namespace {NAME} exists and this cluster did not"):
+            up(NAME, "api")
+        down(NAME)
+        assert Layout.of(NAME).namespace.exists()
+    finally:
+        subprocess.run(["ip", "netns", "delete", NAME], check=True)
+
+
+def test_a_name_that_cannot_be_is_refused(capable: None) -> None:
+    with pytest.raises(TakenError, match="'No/pe' cannot name a cluster"):
+        up("No/pe")
+
+
+def test_a_cluster_that_was_never_started_says_how() -> None:
+    with pytest.raises(NotUpError, match="start it with `python -m devcluster up --name nobody`"):
+        Cluster.load("nobody")
+
+
+def test_the_command_line_prints_the_sentence_and_nothing_else() -> None:
+    argv = [sys.executable, "-m", "devcluster", "status", "--name", "nobody"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("devcluster: The cluster nobody is not up")
+    assert done.stderr.count("\n") == 1
