@@ -139,7 +139,7 @@ class Controller:
         try:
             result = await self._reconcile(key)
         except ApiError as error:
-            log.warning("%s: %s", key, error)
+            log.warning("%s: %s; %s", key, error, error.advice)
         except Exception:
             log.exception("%s: unexpected failure", key)
         if result in ("error", "waiting"):
@@ -219,6 +219,7 @@ class Controller:
                 self._memory.free(key, name)
 
     def _forget(self, key: Key) -> None:
+        self._queue.cancel(key)
         self._memory.forget(key)
         self._work.forget(key)
         self._prober.forget(key)

@@ -87,7 +87,11 @@ class Executor:
         }
 
     async def carry_out(self, snapshot: Snapshot, intent: Intent) -> None:
-        """Carry out one intent; raises ApiError, NotReady, StillRouted or NameTaken when it did not happen."""
+        """Carry out one intent.
+
+        Raises:
+            ApiError, NotReady, StillRouted, NameTaken: It did not happen.
+        """
         await self._steps[type(intent)](snapshot, intent)
 
     async def _move_traffic(self, snapshot: Snapshot, intent: MoveTraffic) -> None:

@@ -1,8 +1,11 @@
 """Builds the snapshot of one release from the store; asks nobody."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from pydantic import ValidationError
 
 from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
 from immutablerelease.api.objects import Action, Release, Revision
@@ -62,6 +65,18 @@ class Probes(Protocol):
         """By revision, Pod and probe."""
 
 
+@dataclass(frozen=True)
+class Policies:
+    """All policies, with those that this version of the operator cannot read.
+
+    Nothing is verified while there is one: nobody knows what it would refuse. What serves is
+    guarded all the same.
+    """
+
+    readable: tuple[Policy, ...]
+    unreadable: tuple[str, ...] = ()
+
+
 class Observer:
     """Reads snapshots from the store."""
 
@@ -73,9 +88,15 @@ class Observer:
         self._parsed: dict[str, tuple[str, Revision]] = {}
         self._hashes: dict[str, tuple[int, str]] = {}
 
-    def policies(self) -> list[Policy]:
+    def policies(self) -> Policies:
         """All policies of the cluster."""
-        return [Policy.read(obj) for obj in self._store.all(POLICIES)]
+        readable, unreadable = [], []
+        for obj in self._store.all(POLICIES):
+            try:
+                readable.append(Policy.read(obj))
+            except ValidationError as error:
+                unreadable.append(f"ReleasePolicy {obj['metadata']['name']}: {error}")
+        return Policies(tuple(readable), tuple(unreadable))
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """Labels of a namespace."""
@@ -111,7 +132,9 @@ class Observer:
         )
 
     def _policies(self, namespace: str) -> str:
-        return policies_hash(self.policies(), namespace, self.namespace_labels(namespace))
+        policies = self.policies()
+        matching = policies_hash(policies.readable, namespace, self.namespace_labels(namespace))
+        return content_hash([matching, *policies.unreadable]) if policies.unreadable else matching
 
     def _template_hash(self, release: Release) -> str:
         metadata = release.metadata

@@ -85,14 +85,18 @@ class Prover:
         release = snapshot.release
         revision = snapshot.revisions[request.revision]
         namespace = release.metadata.namespace
+        policies = self._observer.policies()
+        if policies.unreadable:
+            message = f"a policy cannot be read: {'; '.join(policies.unreadable)}"
+            return self._unknown("InvalidPolicy", message, request)
         try:
             access = await self._access(release)
         except ApiError as error:
             message = f"pull secrets could not be read: {error}; {error.advice}"
-            return VerdictView("Unknown", "ApiError", message, request.policies, self._clock())
+            return self._unknown("ApiError", message, request)
         verdict = await self._verifier.verify(
             [ImageUse(image.container, image.init, image.image) for image in revision.spec.images],
-            self._observer.policies(),
+            policies.readable,
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
             access=access,
@@ -105,6 +109,9 @@ class Prover:
             self._clock(),
             verdict.evidence,
         )
+
+    def _unknown(self, reason: str, message: str, request: Verify) -> VerdictView:
+        return VerdictView("Unknown", reason, message, request.policies, self._clock())
 
     async def _images(self, release: Release) -> tuple[ResolvedImage, ...]:
         access = await self._access(release)
@@ -124,7 +131,7 @@ class Prover:
     async def _access(self, release: Release) -> Access:
         namespace = release.metadata.namespace
         return Access.allowed_by(
-            self._observer.policies(),
+            self._observer.policies().readable,
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
             credentials=await self._credentials(release),

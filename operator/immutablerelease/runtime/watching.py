@@ -140,7 +140,7 @@ class Watching:
         )
         news = [obj for obj in live if self._store.put(kind, obj)]
         gone = self._store.prune(kind, namespace, live, since=mark)
-        self._watches.listed(kind.plural, news=bool(news or gone))
+        self._watches.listed(kind.plural, news=bool(news))
         self._pruned(obj["metadata"]["uid"] for obj in gone)
         for obj in gone:
             self._concerns(kind, obj)
