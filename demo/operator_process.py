@@ -110,6 +110,8 @@ class OperatorProcess:
                 "KUBECONFIG": str(self._kubeconfig),
                 "IRO_PORT": str(self._port),
                 "IRO_LOG_FORMAT": "text",
+                # As a Pod keeps its name over its processes' lives.
+                "IRO_IDENTITY": "demo",
             },
         )
 

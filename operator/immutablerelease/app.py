@@ -12,15 +12,16 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 from prometheus_client import CollectorRegistry
 
+from immutablerelease.api.meta import MANAGER
 from immutablerelease.health.attempt import attempt
 from immutablerelease.health.http import new_session
 from immutablerelease.health.prober import Prober
@@ -29,6 +30,7 @@ from immutablerelease.runtime.events import Events
 from immutablerelease.runtime.execute import Executor
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.kubeapi import KubeApi
+from immutablerelease.runtime.lease import Elector
 from immutablerelease.runtime.liveness import Health
 from immutablerelease.runtime.logs import set_up_logging
 from immutablerelease.runtime.metrics import Metrics
@@ -55,7 +57,10 @@ class Options:
     namespaces: tuple[str, ...]
     port: int
     log_format: str
-    # Names this process in Events.
+    # Where the Lease is.
+    namespace: str
+    # Names this process in Events and in the Lease. A Pod keeps its name over its processes'
+    # lives, and never has two at a time, so that a restarted one takes up its lease at once.
     identity: str
 
     @classmethod
@@ -68,8 +73,11 @@ class Options:
         if log_format not in ("json", "text"):
             raise ValueError(f"IRO_LOG_FORMAT must be json or text (got {log_format!r})")
         identity = environment.get("IRO_IDENTITY") or f"{os.uname().nodename}-{os.getpid()}"
+        namespace = environment.get("IRO_NAMESPACE") or "immutable-release-system"
         names = environment.get("IRO_WATCH_NAMESPACES", "").split(",")
-        return cls(tuple(name for name in names if name), int(port), log_format, identity)
+        return cls(
+            tuple(name for name in names if name), int(port), log_format, namespace, identity
+        )
 
 
 class App:
@@ -96,6 +104,17 @@ class App:
         self.events = Events(api, instance=options.identity, on_drop=metrics.event_dropped)
         self.health = Health(self.queue)
         self.web = Web(self.health, metrics.registry, port=options.port)
+        self._metrics = metrics
+        self._leading = asyncio.Event()
+        self.elector = Elector(
+            api,
+            namespace=options.namespace,
+            name=MANAGER,
+            identity=options.identity,
+            on_acquired=self._leading.set,
+            on_lost=self._lost,
+            jitter=jitter,
+        )
         self.watching = Watching(
             api,
             store,
@@ -118,8 +137,21 @@ class App:
         )
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until told to stop; whatever ends by itself ends the process."""
+        """Stand by, lead, and work until told to stop; what ends by itself ends the process."""
         await self.web.start()
+        self.health.standby = True
+        election = asyncio.create_task(self.elector.run(), name="election")
+        try:
+            await first(self._leading.wait(), stop.wait())
+            if not stop.is_set():
+                self.health.standby = False
+                self._metrics.leading(True)
+                await self._work(stop)
+        finally:
+            election.cancel()
+            await asyncio.gather(election, return_exceptions=True)
+
+    async def _work(self, stop: asyncio.Event) -> None:
         await self.watching.fill()
         self.health.filled = True
         log.info("the cluster was read; watching")
@@ -135,12 +167,24 @@ class App:
             await self.events.drain(STOP_SECONDS)
             events.cancel()
 
+    def _lost(self) -> None:
+        """Another process may work from now on: end at once, before anything else is written."""
+        os._exit(1)
+
     async def close(self) -> None:
         """End what is under way."""
         await self.work.close()
         await self.prober.close()
         await self.verifier.close()
         await self.web.stop()
+
+
+async def first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first of several things."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
 
 
 def now() -> datetime:

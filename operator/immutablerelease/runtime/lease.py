@@ -74,7 +74,7 @@ class Elector:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: random.Random,
     ) -> None:
-        """Identities must differ between processes, also between two lives of one Pod."""
+        """Identities must differ between processes that may run at the same time."""
         self._api = api
         self._namespace = namespace
         self._name = name

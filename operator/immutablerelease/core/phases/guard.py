@@ -17,7 +17,7 @@ from ..plan import EventType
 from ..signals import Health, Verdict
 from ..snapshot import PodView, RouteRecord
 from . import target as targets
-from .route import REVERTED, settle
+from .route import REPLACED, REVERTED, settle
 from .target import Fitness
 
 # Pods may be away for a moment without having crashed, as when a node is drained.
@@ -160,7 +160,7 @@ def _replace_lost(draft: Draft) -> None:
     name = targets.known_good(draft, lost)
     if lost is None or name is None or draft.route_taken:
         return
-    health = Health(Verdict.FAILING, "RevisionDeleted", f"the ReleaseRevision {lost} was deleted")
+    health = Health(Verdict.FAILING, REPLACED, f"the ReleaseRevision {lost} was deleted")
     if draft.serving(name):
         move_back(draft, name, health)
     else:
@@ -174,7 +174,7 @@ def move_back(draft: Draft, name: str, health: Health) -> None:
     draft.move(
         RouteRecord(
             name,
-            REVERTED,
+            REPLACED if health.reason == REPLACED else REVERTED,
             f"{health.reason}: {health.message}",
             draft.now,
             previous=previous,

@@ -9,7 +9,7 @@ from ..plan import EventType
 from ..signals import Verdict
 from ..snapshot import RouteRecord
 from . import target as targets
-from .route import REVERTED, settle
+from .route import REPLACED, REVERTED, settle
 from .target import Fitness
 
 
@@ -86,7 +86,7 @@ def _other(draft: Draft, revert: Revert) -> str | None:
 
 
 def _take_over(draft: Draft, revert: Revert) -> None:
-    reason = revert.reason if revert.action else REVERTED
+    reason = revert.reason if revert.action or revert.reason == REPLACED else REVERTED
     message = revert.message if revert.action else f"{revert.reason}: {revert.message}"
     draft.move(
         RouteRecord(

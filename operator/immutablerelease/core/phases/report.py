@@ -28,6 +28,10 @@ class Summary:
     stalled: bool = False
 
 
+# Status, reason and message of a condition.
+_Told = tuple[Status, str, str]
+
+
 def report(draft: Draft) -> None:
     """Bring the numbers and conditions of all statuses up to date."""
     for name in draft.revisions:
@@ -180,35 +184,25 @@ def _selector(draft: Draft, active: str | None) -> str:
 
 
 def _conditions(draft: Draft, summary: Summary) -> tuple[Condition, ...]:
-    conditions = tuple(
-        condition
-        for condition in draft.status.conditions
-        if condition.type not in ("Reconciling", "Stalled")
-        or (condition.type == "Reconciling" and summary.reconciling)
-        or (condition.type == "Stalled" and summary.stalled)
-    )
-    wished = [("Ready", Status.TRUE if summary.ready else Status.FALSE)]
-    if summary.reconciling:
-        wished.append(("Reconciling", Status.TRUE))
-    if summary.stalled:
-        wished.append(("Stalled", Status.TRUE))
-    for type_, status in wished:
-        conditions = _set(draft, conditions, type_, status, summary.reason, summary.message)
-    for type_, name in (("Verified", draft.wanted or draft.active), ("Healthy", draft.active)):
-        found = find_condition(draft.revisions[name].conditions, type_) if name else None
-        if found is not None:
-            conditions = _set(draft, conditions, type_, found.status, found.reason, found.message)
+    told = {"Ready": (Status.TRUE if summary.ready else Status.FALSE)}
+    told |= {"Reconciling": Status.TRUE} if summary.reconciling else {}
+    told |= {"Stalled": Status.TRUE} if summary.stalled else {}
+    wished = {type_: (status, summary.reason, summary.message) for type_, status in told.items()}
+    wished |= _of_revision(draft, "Verified", draft.wanted or draft.active)
+    wished |= _of_revision(draft, "Healthy", draft.active)
+    conditions = tuple(item for item in draft.status.conditions if item.type in wished)
+    generation = draft.snapshot.release.metadata.generation
+    for type_, (status, reason, message) in wished.items():
+        new = draft.condition(type_, status, reason, message, generation)
+        conditions = set_condition(conditions, new, now=draft.now)
     return conditions
 
 
-def _set(
-    draft: Draft,
-    conditions: tuple[Condition, ...],
-    type_: str,
-    status: Status,
-    reason: str,
-    message: str,
-) -> tuple[Condition, ...]:
-    generation = draft.snapshot.release.metadata.generation
-    new = draft.condition(type_, status, reason, message, generation)
-    return set_condition(conditions, new, now=draft.now)
+def _of_revision(draft: Draft, type_: str, name: str | None) -> dict[str, _Told]:
+    """What a condition of a revision says, for the release to say the same."""
+    if name is None:
+        return {}
+    found = find_condition(draft.revisions[name].conditions, type_)
+    if found is None:
+        return {type_: (Status.UNKNOWN, "Pending", f"not known yet of {name}")}
+    return {type_: (found.status, found.reason, found.message)}

@@ -16,6 +16,11 @@ PROMOTED = "Promoted"
 REVERTED = "Reverted"
 ROLLED_BACK = "RolledBack"
 ABORTED = "Aborted"
+# What served was deleted by somebody; nothing is wrong with it.
+REPLACED = "Replaced"
+
+# Reasons that say nothing against the revision that was left.
+_BLAMELESS = frozenset({PROMOTED, REPLACED})
 
 
 def adopt(draft: Draft) -> None:
@@ -93,7 +98,7 @@ def _forgotten(name: str, status: RevisionStatus, record: RouteRecord) -> bool:
     """Whether its status was lost, as by a restore from a backup, and the record knows better."""
     return (
         record.previous == name
-        and record.reason != PROMOTED
+        and record.reason not in _BLAMELESS
         and status.phase is RevisionPhase.PENDING
         and status.active_since is None
         and status.last_action is None
@@ -121,7 +126,7 @@ def _arrival(record: RouteRecord) -> str:
 
 
 def _lost_traffic(draft: Draft, name: str, record: RouteRecord) -> RevisionStatus:
-    if record.reason == PROMOTED:
+    if record.reason in _BLAMELESS:
         return draft.change(
             name,
             phase=RevisionPhase.SUPERSEDED,
