@@ -50,7 +50,7 @@ def _play(stage: Stage, scene: Scene) -> Result:
     window = _window(stage, began)
     if ok:
         try:
-            _judge(scene, window)
+            judge(scene, window)
         except Unmet as unmet:
             seen, ok = str(unmet), False
     return Result(
@@ -75,7 +75,12 @@ def _window(stage: Stage, began: float) -> Window:
         return Window([])
 
 
-def _judge(scene: Scene, window: Window) -> None:
+def judge(scene: Scene, window: Window) -> None:
+    """Whether users got what the scene promises.
+
+    Raises:
+        Unmet: they did not.
+    """
     if not window.requests:
         raise Unmet("users all the time", "no request")
     if not scene.users_may_notice and window.failed:

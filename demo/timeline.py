@@ -26,7 +26,7 @@ class Timeline:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._told: dict[str, tuple[str, str]] = {}
-        self._users = _Users()
+        self._users = Users()
         self._recent: Callable[[float], Sequence[Record]] | None = None
         self._out: TextIO = sys.stdout
         self._blind = False
@@ -85,7 +85,7 @@ class Timeline:
                 self.say("users", line)
 
 
-class _Users:
+class Users:
     """Turns records into news: who answers now, when failures began and ended."""
 
     def __init__(self) -> None:
@@ -96,6 +96,7 @@ class _Users:
         self._last_failure = 0.0
 
     def news(self, records: Sequence[Record]) -> list[str]:
+        """What changed with these records; those that were seen before are skipped."""
         lines: list[str] = []
         for record in records:
             if record.sequence <= self._seen:
