@@ -65,9 +65,7 @@ def frozen_copy(release: Release, kind: str, source: Mapping[str, Any]) -> dict[
 
 def rewrite(template: Mapping[str, Any], frozen: Sequence[FrozenConfig]) -> dict[str, Any]:
     """The template with every frozen reference naming its copy."""
-    names: dict[tuple[str, str], str] = {
-        (item.kind, item.source): item.name for item in frozen
-    }
+    names: dict[tuple[str, str], str] = {(item.kind, item.source): item.name for item in frozen}
     changed = deepcopy(dict(template))
     for kind, holder, key in _places(changed):
         if not holder.get(key):
