@@ -7,10 +7,11 @@ import os
 import sys
 from typing import NoReturn
 
+from devcluster import preflight
 from devcluster.cluster import Cluster, Description
 from devcluster.down import down
 from devcluster.errors import DevclusterError, NotUpError
-from devcluster.layout import Layout
+from devcluster.layout import Layout, cache_home, state_home
 from devcluster.plan import PROFILES
 from devcluster.processes import recorded
 from devcluster.recipes import RECIPES
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; return its exit status."""
     options = _parser().parse_args(arguments)
     try:
+        if options.run is not _tools:
+            preflight.require_machine(preflight.gather(state_home(), cache_home()))
         return int(options.run(options))
     except DevclusterError as error:
         print(f"devcluster: {error}", file=sys.stderr)

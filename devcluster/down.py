@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -15,21 +16,21 @@ from devcluster import mounts, namespace, tunables
 from devcluster.cgroups import Group
 from devcluster.errors import TeardownError
 from devcluster.layout import Layout
+from devcluster.locks import only_one
 from devcluster.node import network_name
 from devcluster.processes import Record, kill, recorded, seen
 from devcluster.progress import step
-from devcluster.up import only_one
 
 _CONTAINER_LOGS = Path("/var/log/containers")
-_NETWORK_RESULTS = Path("/var/lib/cni")
-_SHIM_ADDRESS = "unix://"
+_NETWORK_RESULTS = Path("/var/lib/cni/results")
+_SOCKETS = ("run/containerd/s/*", "var/lib/kubelet/device-plugins/kubelet.sock")
 _DEADLINE = 20.0
 
 
 def down(name: str) -> bool:
     """Take the cluster down; tell whether there was one."""
     layout = Layout.of(name)
-    with only_one(layout):
+    with only_one(layout.lock, name):
         if not layout.state_dir.exists():
             return False
         with step(name, "taking down"):
@@ -40,14 +41,13 @@ def down(name: str) -> bool:
 def _take_down(layout: Layout) -> None:
     group = Group.of(layout.name)
     _end_all(layout, group)
-    sockets = _shim_sockets(layout)
     mounts.undo(layout.state_dir)
     namespace.remove(layout)
     left = group.remove()
     if left:
         raise TeardownError(f"These control groups do not go: {', '.join(map(str, left))}.")
     tunables.put_back(layout)
-    _remove_traces(layout, sockets)
+    _remove_traces(layout)
     shutil.rmtree(layout.state_dir)
 
 
@@ -81,23 +81,39 @@ def _in_namespace(layout: Layout) -> set[int]:
     return found
 
 
-def _shim_sockets(layout: Layout) -> list[Path]:
-    """Sockets of containers' shims: the one thing that containerd keeps outside its folders."""
-    found = []
-    for file in (layout.containerd / "state").glob("io.containerd.runtime.v2.task/*/*/address"):
-        with contextlib.suppress(OSError):
-            address = file.read_text().strip()
-            if address.startswith(_SHIM_ADDRESS):
-                found.append(Path(address.removeprefix(_SHIM_ADDRESS)))
-    return found
-
-
-def _remove_traces(layout: Layout, sockets: list[Path]) -> None:
+def _remove_traces(layout: Layout) -> None:
+    """Remove what the parts keep at fixed places outside the state directory."""
     links = [
         link
         for link in _CONTAINER_LOGS.glob("*")
         if link.is_symlink() and link.readlink().is_relative_to(layout.state_dir)
     ]
-    results = _NETWORK_RESULTS.glob(f"*/{network_name(layout.name)}-*")
-    for path in (*sockets, *links, *results):
+    for path in (*links, *_network_results(layout), *_dead_sockets()):
         path.unlink(missing_ok=True)
+
+
+def _network_results(layout: Layout) -> list[Path]:
+    prefix = f"{network_name(layout.name)}-"
+    own = list(_NETWORK_RESULTS.glob(f"{prefix}*-eth0"))
+    sandboxes = [path.name.removeprefix(prefix).removesuffix("-eth0") for path in own]
+    # A pod's loopback is a network too, and its results do not say whose it is.
+    return own + [found for each in sandboxes for found in _NETWORK_RESULTS.glob(f"*-{each}-lo")]
+
+
+def _dead_sockets() -> list[Path]:
+    """Sockets of shims and of the kubelet that nobody listens on any more.
+
+    Their names do not say whose they were, but such a socket is of no use to anybody.
+    """
+    return [path for pattern in _SOCKETS for path in Path("/").glob(pattern) if _is_dead(path)]
+
+
+def _is_dead(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False

@@ -49,6 +49,11 @@ class Layout:
         return Layout(name=name, state_dir=state_home() / name)
 
     @property
+    def lock(self) -> Path:
+        """The lock of whoever changes the cluster: beside its state, which comes and goes."""
+        return self.state_dir.parent / f".{self.name}.lock"
+
+    @property
     def server(self) -> str:
         """The API server's URL inside the namespace."""
         return f"https://{NODE_ADDRESS}:{API_SERVER_PORT}"

@@ -7,7 +7,6 @@ machine; whoever comes second waits and then finds it done.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 
 from devcluster.errors import BuildError
 from devcluster.layout import cache_home
+from devcluster.locks import only_one
 from devcluster.progress import say, step
 from devcluster.recipes import RECIPES, Recipe
 
@@ -87,7 +87,7 @@ def go_build(package_dir: Path, output: str) -> Path:
     target = _home() / f"{output}-{_hash_of(sorted(package_dir.rglob('*')), package_dir)}" / output
     if target.exists():
         return target
-    with _one_build_at_a_time():
+    with only_one(_home() / ".lock", output):
         if not target.exists():
             with step(output, "building"), _finished_or_absent(target.parent) as folder:
                 _go_build(package_dir, ".", folder / output, "-s -w")
@@ -125,7 +125,7 @@ def _hash_of(files: Iterable[Path], root: Path, also: str = "") -> str:
 
 def _build_once(recipe: Recipe, count: str) -> None:
     target = path_of(recipe)
-    with _one_build_at_a_time():
+    with only_one(_home() / ".lock", recipe.name):
         if target.exists():
             say(recipe.name, f"built by another run {count}")
             return
@@ -136,14 +136,6 @@ def _build_once(recipe: Recipe, count: str) -> None:
             flags = recipe.linker_flags(version_of(recipe))
             _go_build(recipe.source, recipe.package, folder / recipe.name, flags)
             _copy_data(recipe, folder / "data")
-
-
-@contextmanager
-def _one_build_at_a_time() -> Iterator[None]:
-    _home().mkdir(parents=True, exist_ok=True)
-    with (_home() / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

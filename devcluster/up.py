@@ -6,13 +6,10 @@ processes.
 
 from __future__ import annotations
 
-import fcntl
 import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from devcluster import (
@@ -30,6 +27,7 @@ from devcluster.cgroups import Group
 from devcluster.cluster import Cluster, Description, ended_parts
 from devcluster.errors import StartError, TakenError
 from devcluster.layout import Layout, cache_home, state_home
+from devcluster.locks import only_one
 from devcluster.part import ApiClient, Check, Part, last_lines
 from devcluster.pki import Authority
 from devcluster.processes import Record, kill, name_of, recorded, seen, start
@@ -70,7 +68,7 @@ def up(
     facts = preflight.gather(state_home(), cache_home())
     preflight.require_machine(facts)
     layout = Layout.of(name)
-    with only_one(layout):
+    with only_one(layout.lock, name):
         known = Description.read(layout)
         wanted = _wanted(known, name, profile, nodes)
         if known == wanted and _serves(layout, wanted, outside_port):
@@ -78,16 +76,6 @@ def up(
         preflight.require_room(facts, building=bool(missing(NEEDED[wanted.profile])))
         _bring_up(layout, wanted, outside_port)
     return Cluster.load(name)
-
-
-@contextmanager
-def only_one(layout: Layout) -> Iterator[None]:
-    """Hold off another `up` or `down` of the same cluster."""
-    layout.state_dir.parent.mkdir(parents=True, exist_ok=True)
-    path = layout.state_dir.parent / f".{layout.name}.lock"
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _wanted(

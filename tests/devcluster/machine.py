@@ -50,6 +50,12 @@ def shim_sockets(cluster: str) -> list[Path]:
     return [Path(address.removeprefix("unix://")) for address in addresses]
 
 
+def sandboxes(cluster: str) -> list[str]:
+    """The ids of the pods that have an address."""
+    results = Path("/var/lib/cni/results").glob(f"devcluster-{cluster}-*-eth0")
+    return [result.name.split("-")[-2] for result in results]
+
+
 def firewall() -> str:
     """The machine's own rules, as both tools tell them."""
     tools = (["nft", "list", "ruleset"], ["iptables-save"])

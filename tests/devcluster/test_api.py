@@ -71,3 +71,37 @@ def test_the_command_line_prints_the_sentence_and_nothing_else() -> None:
     assert done.returncode == 3
     assert done.stderr.startswith("devcluster: The cluster nobody is not up")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_audit_log_has_what_admission_policies_annotate(api: Cluster, tmp_path: Path) -> None:
+    manifest = tmp_path / "policy.json"
+    manifest.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": annotating()}))
+    machine.kubectl(api, "apply", "--filename", str(manifest))
+
+    def is_annotated() -> bool:
+        # A policy takes effect about a second after it is written.
+        machine.kubectl(api, "create", "configmap", "--dry-run=server", "watched")
+        return "noticer/seen" in api.audit_log.read_text()
+
+    machine.eventually(is_annotated, "the annotation is in the audit log")
+
+
+def annotating() -> list[dict[str, object]]:
+    group = "admissionregistration.k8s.io"
+    rule = {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["configmaps"],
+    }
+    policy = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "validations": [{"expression": "true"}],
+        "auditAnnotations": [{"key": "seen", "valueExpression": "object.metadata.name"}],
+    }
+    binding = {"policyName": "noticer", "validationActions": ["Deny"]}
+    kinds = {"ValidatingAdmissionPolicy": policy, "ValidatingAdmissionPolicyBinding": binding}
+    return [
+        {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "noticer"}, "spec": spec}
+        for kind, spec in kinds.items()
+    ]

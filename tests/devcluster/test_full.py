@@ -214,13 +214,16 @@ def test_down_leaves_nothing(running: Cluster) -> None:
     rules = machine.firewall()
     watched = machine.processes_of(NAME)
     sockets = machine.shim_sockets(NAME)
+    sandboxes = machine.sandboxes(NAME)
     assert len(watched) > 10
     assert len(sockets) >= REPLICAS
+    assert len(sandboxes) >= REPLICAS
     waiting = subprocess.Popen(running.enter(["sleep", "600"]))
     assert down(NAME)
     assert waiting.wait(timeout=5) == -signal.SIGKILL
     assert not [record for record in watched if record.alive]
     assert not [path for path in sockets if path.exists()]
+    assert not [found for each in sandboxes for found in Path("/var/lib/cni").rglob(f"*{each}*")]
     assert machine.traces_of(NAME) == []
     assert machine.firewall() == rules
     assert not down(NAME)
