@@ -5,7 +5,8 @@ SHELL := bash
 
 # Where demo and e2e tests run: local (a cluster of our own), kind, or current (your kubeconfig's).
 export CLUSTER ?= local
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
+# Python 3.11 or newer; found by itself when empty.
+PYTHON ?=
 
 VENV := .venv
 READY := $(VENV)/.ready
@@ -50,5 +51,5 @@ clean: ## Remove what was built here; built tools and clusters stay.
 	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(READY): requirements-dev.txt pyproject.toml
-	@.ci/venv "$(PYTHON)" $(VENV)
+	@.ci/venv $(VENV) $(PYTHON)
 	@touch $@
