@@ -97,7 +97,7 @@ def annotating() -> list[dict[str, object]]:
     policy = {
         "matchConstraints": {"resourceRules": [rule]},
         "validations": [{"expression": "true"}],
-        "auditAnnotations": [{"key": "seen", "valueExpression": "object.metadata.name"}],
+        "auditAnnotations": [{"key": "seen", "valueExpression": "string(object.metadata.name)"}],
     }
     binding = {"policyName": "noticer", "validationActions": ["Deny"]}
     kinds = {"ValidatingAdmissionPolicy": policy, "ValidatingAdmissionPolicyBinding": binding}
