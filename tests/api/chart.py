@@ -1,5 +1,6 @@
 """The chart as helm renders it: the one source of the policies and permissions under test."""
 
+import json
 import subprocess
 from typing import Any
 
@@ -7,11 +8,17 @@ import yaml
 
 from devcluster import tool
 from tests.api.conftest import ROOT
+from tests.api.kubectl import Kubectl
 
 Manifest = dict[str, Any]
 
 CHART = ROOT / "charts" / "immutable-release-operator"
 NAMESPACE = "immutable-release-system"
+NAMESPACE_OBJECT: Manifest = {
+    "apiVersion": "v1",
+    "kind": "Namespace",
+    "metadata": {"name": NAMESPACE},
+}
 OPERATOR = f"system:serviceaccount:{NAMESPACE}:immutable-release-operator"
 BREAK_GLASS = "immutablerelease:break-glass"
 
@@ -29,6 +36,27 @@ def render(*settings: str) -> list[Manifest]:
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
-def as_list(documents: list[Manifest]) -> Manifest:
-    """The documents as one object that kubectl takes."""
-    return {"apiVersion": "v1", "kind": "List", "items": documents}
+def apply(kubectl: Kubectl, documents: list[Manifest]) -> None:
+    """Apply documents that stand in several namespaces, which kubectl does one by one."""
+    for namespace, some in _by_namespace(documents).items():
+        options = ("--server-side", "--force-conflicts", "-f", "-")
+        kubectl.within(namespace)("apply", *options, stdin=as_list(some))
+
+
+def delete(kubectl: Kubectl, documents: list[Manifest]) -> None:
+    """Delete what of the documents is there, and wait for none of it."""
+    for namespace, some in _by_namespace(documents).items():
+        options = ("--ignore-not-found", "--wait=false", "-f", "-")
+        kubectl.within(namespace)("delete", *options, stdin=as_list(some))
+
+
+def as_list(documents: list[Manifest]) -> str:
+    """The documents as one object that kubectl reads."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": documents})
+
+
+def _by_namespace(documents: list[Manifest]) -> dict[str, list[Manifest]]:
+    found: dict[str, list[Manifest]] = {}
+    for document in documents:
+        found.setdefault(document["metadata"].get("namespace", NAMESPACE), []).append(document)
+    return found

@@ -11,7 +11,7 @@ from string import Template
 from typing import Any
 
 from tests.api import manifests
-from tests.api.enforcement.people import OPERATOR_IN_ITS_POD, Who, controller
+from tests.api.enforcement.people import OPERATOR_IN_ITS_POD, Who, controller, mighty
 from tests.api.enforcement.stage import LABELS, REVISION, bare_pod, pod_template, workload
 from tests.api.kubectl import Kubectl
 
@@ -45,7 +45,8 @@ class Attempt:
         if self.dry_run and "--raw" not in command:
             command.append("--dry-run=server")
         text = Template(stdin).substitute(names)
-        return kubectl(*command, *(self.who or who), stdin=text)
+        # Who asks comes first: what follows `--` is for the container.
+        return kubectl(*(self.who or who), *command, stdin=text)
 
 
 def _labelled(kind: str) -> Any:
@@ -111,7 +112,7 @@ ON_A_RELEASE = [
         "change the template as the operator",
         "deployments",
         f"patch {D} -p '{_TRUSTED_TEMPLATE}'",
-        who=OPERATOR_IN_ITS_POD,
+        who=mighty(OPERATOR_IN_ITS_POD),
     ),
     Attempt(
         "1",
@@ -135,7 +136,7 @@ ON_A_RELEASE = [
         "change its template as the Deployment controller",
         "replicasets",
         f"patch rs/$replicaset -p '{_TRUSTED_TEMPLATE}'",
-        who=controller("deployment-controller"),
+        who=mighty(controller("deployment-controller")),
     ),
     Attempt(
         "2",
@@ -157,7 +158,7 @@ ON_A_RELEASE = [
         "replicasets",
         "create",
         workload("ReplicaSet", "hijack", LABELS),
-        who=controller("deployment-controller"),
+        who=mighty(controller("deployment-controller")),
     ),
     Attempt("2", "delete the ReplicaSet", "replicasets", "delete rs/$replicaset"),
     Attempt("3", "set the image of a Pod", "running-pods", "set image pod/$pod main=evil:1"),
@@ -337,7 +338,7 @@ ON_A_RELEASE = [
         "scale the Deployment as the autoscaler",
         "scale",
         f"patch {D} --subresource=scale -p 'spec: {{replicas: 5}}'",
-        who=controller("horizontal-pod-autoscaler"),
+        who=mighty(controller("horizontal-pod-autoscaler")),
     ),
     Attempt("14", "delete frozen configuration", "frozen-config", "delete configmap/frozen"),
     Attempt("14", "delete a frozen Secret", "frozen-config", "delete secret/frozen"),
@@ -394,7 +395,8 @@ ON_A_RELEASE = [
         "19",
         "call a Deployment available",
         "workload-status",
-        f"patch {D} --subresource=status -p 'status: {{availableReplicas: 2}}'",
+        f"patch {D} --subresource=status"
+        " -p 'status: {replicas: 2, readyReplicas: 2, availableReplicas: 2}'",
     ),
     Attempt(
         "19",

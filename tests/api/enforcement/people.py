@@ -27,6 +27,12 @@ OPERATOR_IN_ITS_POD: Final[Who] = (
 )
 
 
+def mighty(who: Who) -> Who:
+    """The same identity with every permission: kubectl reads before it patches, and a policy must
+    also hold where RBAC lets through."""
+    return (*who, "--as-group=system:masters")
+
+
 def breaker(name: str) -> Who:
     """An admin who breaks the glass; the name finds the request in the audit log."""
     return (f"--as={name}", "--as-group=system:masters", f"--as-group={BREAK_GLASS}")

@@ -17,6 +17,8 @@ LABELS = {"immutablerelease.io/release": RELEASE, "immutablerelease.io/revision"
 MANAGED = {"app.kubernetes.io/managed-by": "immutable-release-operator", **LABELS}
 DIGEST = f"registry.example.com/shop@{manifests.DIGEST}"
 TIMEOUT = "--timeout=60s"
+# kwok plays the kubelet of the fake nodes, under the name that devcluster gives it.
+FAKE_KUBELET = "devcluster:kwok"
 
 
 @dataclass(frozen=True)
@@ -70,33 +72,30 @@ def release_into(kubectl: Kubectl) -> Stage:
     as_operator(kubectl, deployment(owner=revision_uid))
     kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
-    kubectl("wait", "pod", "-l", selector, "--for=condition=Ready", TIMEOUT)
     names = "jsonpath={.items[0].metadata.name}"
+    pod = kubectl("get", "pod", "-l", selector, "-o", names)
+    _report_resources(kubectl, pod)
     of_service = f"kubernetes.io/service-name={RELEASE}"
     kubectl("wait", "endpointslice", "-l", of_service, "--for=create", TIMEOUT)
     return Stage(
         kubectl,
-        pod=kubectl("get", "pod", "-l", selector, "-o", names),
+        pod=pod,
         replicaset=kubectl("get", "replicaset", "-l", selector, "-o", names),
         slice=kubectl("get", "endpointslice", "-l", of_service, "-o", names),
     )
 
 
+def _report_resources(kubectl: Kubectl, pod: str) -> None:
+    """What a kubelet reports and kwok does not; without it nobody may resize the Pod."""
+    container = {"name": "main", "resources": {"requests": {"cpu": "10m"}}}
+    patch = json.dumps({"status": {"containerStatuses": [container]}})
+    who = (f"--as={FAKE_KUBELET}", "--as-group=system:masters")
+    kubectl("patch", f"pod/{pod}", "--subresource=status", "-p", patch, *who)
+
+
 def as_operator(kubectl: Kubectl, manifest: Manifest) -> None:
     """Create as the operator does, with its own identity and permissions."""
     create(kubectl, manifest, *OPERATOR_IN_ITS_POD)
-
-
-def scale(kubectl: Kubectl, replicas: int) -> None:
-    """Scale the revision as the operator does: by server-side apply of a Scale."""
-    made = {
-        "apiVersion": "autoscaling/v1",
-        "kind": "Scale",
-        "metadata": {"name": REVISION, "namespace": kubectl.namespace},
-        "spec": {"replicas": replicas},
-    }
-    options = ("--server-side", "--subresource=scale", "--field-manager=operator", "-f", "-")
-    kubectl("apply", *options, *OPERATOR_IN_ITS_POD, stdin=json.dumps(made))
 
 
 def create(kubectl: Kubectl, manifest: Manifest, *who: str) -> None:

@@ -1,11 +1,12 @@
 """What Kubernetes and people must be able to do goes on undisturbed."""
 
 import json
+import time
 
 import pytest
 
 from tests.api import manifests
-from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD, controller
+from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD, controller, mighty
 from tests.api.enforcement.stage import (
     LABELS,
     REVISION,
@@ -15,7 +16,6 @@ from tests.api.enforcement.stage import (
     create,
     enforced_namespace,
     release_into,
-    scale,
     workload,
 )
 from tests.api.kubectl import Kubectl
@@ -27,14 +27,18 @@ MADE = "deployments,replicasets,pods,services,configmaps,secrets,releaserevision
 def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
     status = stage.kubectl.get(f"deployment/{REVISION}")["status"]
     assert status["availableReplicas"] == 2
-    endpoints = stage.kubectl.get(f"endpointslice/{stage.slice}")["endpoints"]
-    assert [one["conditions"]["ready"] for one in endpoints] == [True, True]
+    ready = "jsonpath={.endpoints[*].conditions.ready}"
+    endpoints = ("get", f"endpointslice/{stage.slice}", "-o", ready)
+    _await_output("true true", stage.kubectl, *endpoints)
 
 
 def test_the_operator_scales_up_and_to_nothing(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
     for replicas in (3, 0):
-        scale(kubectl, replicas)
+        # The operator only ever writes the scale subresource.
+        who = mighty(OPERATOR_IN_ITS_POD)
+        patch = ("--subresource=scale", "-p", f"spec: {{replicas: {replicas}}}")
+        kubectl("patch", f"deployment/{REVISION}", *patch, *who)
         kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
         kubectl(
             "wait", f"rs/{own_stage.replicaset}", f"--for=jsonpath={{.spec.replicas}}={replicas}"
@@ -109,32 +113,39 @@ def test_a_pod_gets_annotations_and_labels_that_decide_nothing(stage: Stage) -> 
 )
 def test_controllers_report_on_pods(stage: Stage, who: str) -> None:
     patch = "status: {message: reported}"
-    options = ("--subresource=status", "--dry-run=server", *controller(who))
+    options = ("--subresource=status", "--dry-run=server", *mighty(controller(who)))
     stage.kubectl("patch", f"pod/{stage.pod}", "-p", patch, *options)
 
 
 def test_the_scheduler_reports_on_pods(stage: Stage) -> None:
     patch = "status: {message: reported}"
-    options = ("--subresource=status", "--dry-run=server", "--as=system:kube-scheduler")
+    who = mighty(("--as=system:kube-scheduler",))
+    options = ("--subresource=status", "--dry-run=server", *who)
     stage.kubectl("patch", f"pod/{stage.pod}", "-p", patch, *options)
 
 
 def test_a_load_balancer_reports_on_a_service(stage: Stage) -> None:
     """A finalizer and its status, both through the status subresource; labels it may not touch."""
-    patch = (
-        "{metadata: {finalizers: [service.kubernetes.io/load-balancer-cleanup]},"
-        " status: {conditions: [{type: x, status: 'True', reason: X, message: x,"
-        " lastTransitionTime: 2026-01-01T00:00:00Z}]}}"
-    )
-    options = ("--subresource=status", "--dry-run=server", *controller("service-controller"))
-    stage.kubectl("patch", "service/shop", "-p", patch, *options)
+    condition = {
+        "type": "Balanced",
+        "status": "True",
+        "reason": "Balanced",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    patch = {
+        "metadata": {"finalizers": ["service.kubernetes.io/load-balancer-cleanup"]},
+        "status": {"conditions": [condition]},
+    }
+    who = mighty(controller("service-controller"))
+    stage.kubectl.patch("service/shop", patch, "--subresource=status", "--dry-run=server", *who)
 
 
 def test_people_and_autoscalers_scale_the_release(own_stage: Stage) -> None:
     own_stage.kubectl("scale", "immutablerelease/shop", "--replicas=4", *MASTER)
     own_stage.kubectl(
         *("patch", "immutablerelease/shop", "--subresource=scale", "--type=merge"),
-        *("-p", "spec: {replicas: 5}", *controller("horizontal-pod-autoscaler")),
+        *("-p", "spec: {replicas: 5}", *mighty(controller("horizontal-pod-autoscaler"))),
     )
     assert own_stage.kubectl.get("immutablerelease/shop")["spec"]["replicas"] == 5
 
@@ -152,7 +163,7 @@ def test_the_operator_reports_on_what_it_did(own_stage: Stage) -> None:
         ("immutablerelease/shop", f"activeRevision: {REVISION}"),
         (f"releaserevision/{REVISION}", "phase: Active"),
     ):
-        options = ("--subresource=status", "--type=merge", *OPERATOR_IN_ITS_POD)
+        options = ("--subresource=status", "--type=merge", *mighty(OPERATOR_IN_ITS_POD))
         kubectl("patch", target, "-p", f"status: {{{status}}}", *options)
 
 
@@ -160,8 +171,8 @@ def test_the_operator_moves_traffic(own_stage: Stage) -> None:
     patch = "spec: {selector: {immutablerelease.io/revision: shop-aaaaaaaaaa}}"
     own_stage.kubectl("patch", "service/shop", "-p", patch, *OPERATOR_IN_ITS_POD)
     # The endpoint controller follows.
-    empty = "--for=jsonpath={.endpoints[*].conditions.ready}="
-    own_stage.kubectl("wait", f"endpointslice/{own_stage.slice}", empty, TIMEOUT)
+    addresses = "jsonpath={.endpoints[*].addresses}"
+    _await_output("", own_stage.kubectl, "get", f"endpointslice/{own_stage.slice}", "-o", addresses)
 
 
 def test_the_operator_deletes_configuration_that_no_revision_names(own_stage: Stage) -> None:
@@ -193,3 +204,10 @@ def test_another_service_may_select_the_pods_of_a_release(stage: Stage) -> None:
     }
     manifest = json.dumps(service)
     stage.kubectl("create", "--dry-run=server", "-f", "-", *MASTER, stdin=manifest)
+
+
+def _await_output(wanted: str, kubectl: Kubectl, *command: str) -> None:
+    """Until a command prints what is wanted; `kubectl wait` cannot wait for nothing."""
+    deadline = time.monotonic() + 30
+    while (output := kubectl(*command)) != wanted:
+        assert time.monotonic() < deadline, output
