@@ -95,5 +95,13 @@ def _require(free: int, needed: int, folder: Path, variable: str) -> None:
 
 
 def _free(folder: Path) -> int:
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if _can_see(path))
     return shutil.disk_usage(existing).free
+
+
+def _can_see(path: Path) -> bool:
+    # Somebody who is not root may be told so only after this.
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

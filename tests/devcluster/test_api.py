@@ -1,6 +1,8 @@
 """The cluster with fake nodes, and names that are not free."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,8 @@ from devcluster.processes import kill
 from devcluster.up import up
 from tests.devcluster import machine
 from tests.devcluster.conftest import NAME
+
+ROOT = Path(__file__).parents[2]
 
 POD = {
     "apiVersion": "v1",
@@ -105,3 +109,15 @@ def annotating() -> list[dict[str, object]]:
         {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": "noticer"}, "spec": spec}
         for kind, spec in kinds.items()
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_somebody_who_is_not_root_is_told_so() -> None:
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None or not os.access(ROOT, os.X_OK):
+        pytest.skip("needs a Python that other users can run")
+    argv = [python, "-m", "devcluster", "up"]
+    done = subprocess.run(argv, cwd=ROOT, user=65534, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("devcluster: The local cluster needs root")
+    assert done.stderr.count("\n") == 1
