@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from immutablerelease.api.action import ActionKind, ActionSpec, ActionStatus
-from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
+from immutablerelease.api.action import ActionKind, ActionSpec
+from immutablerelease.api.release import ReleaseSpec
 from immutablerelease.api.revision import (
     ContainerEvidence,
     FrozenConfig,
@@ -24,86 +24,24 @@ from immutablerelease.core.snapshot import (
     ContainerView,
     PodView,
     Resolution,
-    RouteRecord,
     Unresolved,
     VerdictView,
 )
 
+from .objects import (
+    NAME,
+    ActionBody,
+    Change,
+    DeploymentBody,
+    PodBody,
+    ReleaseBody,
+    ServiceBody,
+    Stored,
+)
+
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NAME = "shop"
 # How long a Pod takes to go away once it is deleted.
 TERMINATION = 2.0
-
-
-@dataclass(frozen=True)
-class ReleaseBody:
-    """Of an ImmutableRelease."""
-
-    spec: ReleaseSpec
-    status: ReleaseStatus = ReleaseStatus()
-
-
-@dataclass(frozen=True)
-class RevisionBody:
-    """Of a ReleaseRevision."""
-
-    spec: RevisionSpec
-    status: RevisionStatus = RevisionStatus()
-
-
-@dataclass(frozen=True)
-class ActionBody:
-    """Of a ReleaseAction."""
-
-    spec: ActionSpec
-    status: ActionStatus = ActionStatus()
-
-
-@dataclass(frozen=True)
-class DeploymentBody:
-    """Of a Deployment."""
-
-    replicas: int
-    template: str
-    observed: int = 0
-
-
-@dataclass(frozen=True)
-class PodBody:
-    """Of a Pod."""
-
-    revision: str
-    view: PodView
-
-
-@dataclass(frozen=True)
-class ServiceBody:
-    """Of the Service of the release."""
-
-    selected: str | None
-    record: RouteRecord | None
-    current: bool = True
-
-
-@dataclass(frozen=True)
-class Stored:
-    """One object at one resource version."""
-
-    kind: str
-    name: str
-    uid: str
-    version: int
-    generation: int
-    created: datetime
-    body: Any
-
-
-@dataclass(frozen=True)
-class Change:
-    """One watch event."""
-
-    stored: Stored
-    deleted: bool = False
 
 
 @dataclass
@@ -151,10 +89,14 @@ class Cluster:
         self.dependency_down_since: datetime | None = None
         self.endpoints_stuck = False
         self.distrusted: set[str] = set()
+        # Revisions that were verified, and by which policies.
+        self.passed: set[tuple[str, str]] = set()
         self._policy = 1
         self._version = 0
         self._objects: dict[tuple[str, str], Stored] = {}
         self._lives: dict[str, _Life] = {}
+        # Image tags of revisions, also of those that were deleted.
+        self._versions: dict[str, str] = {}
         self._listeners: list[Callable[[Change], None]] = []
         self.create("Release", NAME, ReleaseBody(spec))
 
@@ -244,8 +186,10 @@ class Cluster:
 
     def version_of(self, revision: str) -> str:
         """The image tag that a revision runs."""
-        spec: RevisionSpec = self.get("Revision", revision).body.spec
-        return spec.images[0].source.split(":")[1]
+        stored = self.find("Revision", revision)
+        if stored is not None:
+            self._versions[revision] = stored.body.spec.images[0].source.split(":")[1]
+        return self._versions.get(revision, "")
 
     def revision_of(self, version: str) -> str | None:
         """The revision that runs an image tag."""
@@ -316,6 +260,7 @@ class Cluster:
         if version in self.distrusted or not self.of_version(version).signed:
             return VerdictView("Refused", "Unsigned", f"{version}: unsigned", policies, self.now)
         image = self.get("Revision", revision).body.spec.images[0].image
+        self.passed.add((revision, policies))
         evidence = ContainerEvidence(
             container="app",
             image=image,

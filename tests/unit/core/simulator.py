@@ -1,35 +1,25 @@
-"""The operator in a simulated cluster: a cache that lags, the real `decide`, a plan applied by hand.
+"""The operator in a simulated cluster: a cache that lags and the real `decide`.
 
 Between any two writes it can be killed. Watch events get lost until the next resync, come late,
 twice and in the wrong order; the API server refuses, or accepts and its answer gets lost.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from immutablerelease.api.objects import Action, Metadata, Release, Revision
-from immutablerelease.api.release import Probe, ReleaseStatus
-from immutablerelease.api.revision import RevisionStatus
+from immutablerelease.api.release import Probe
 from immutablerelease.core.decide import decide
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.plan import (
-    DeleteFrozen,
-    DeleteRevision,
-    EnsureService,
     Intent,
-    MoveTraffic,
     Plan,
-    RecordRevision,
     Resolve,
-    Scale,
-    StartRevision,
     Verify,
-    WriteActionStatus,
-    WriteReleaseStatus,
-    WriteRevisionStatus,
 )
 from immutablerelease.core.probing import Attempt, ProbeState, count
 from immutablerelease.core.snapshot import (
@@ -42,17 +32,9 @@ from immutablerelease.core.snapshot import (
     VerdictView,
 )
 
-from .cluster import (
-    NAME,
-    AlreadyExists,
-    Change,
-    Cluster,
-    DeploymentBody,
-    NotFound,
-    RevisionBody,
-    ServiceBody,
-    Stored,
-)
+from .cluster import START, Cluster
+from .objects import NAME, Change, DeploymentBody, ServiceBody, Stored
+from .writer import Failed, Writer
 
 RESYNC = 30.0
 RETRY = 1.0
@@ -80,10 +62,6 @@ class Watcher(Protocol):
         """An intent is about to be written."""
 
 
-class Failed(Exception):
-    """A write did not happen, or nobody knows whether it did."""
-
-
 class Killed(Exception):
     """The operator was killed."""
 
@@ -94,14 +72,18 @@ class Operator:
     def __init__(self, cluster: Cluster, seed: int = 0, watcher: Watcher | None = None) -> None:
         self.cluster = cluster
         self.faults = Faults()
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - faults are no secrets
         self.watcher = watcher
         self.decide: Callable[[Snapshot, datetime], Plan] = decide
         self.live_read = True
+        # How far the operator's clock is off.
+        self.skew = timedelta(0)
         # Writes so far, and the one before which the operator is killed.
         self.writes = 0
         self.kill_before: int | None = None
         self.events: list[str] = []
+        # The newest writes and when, for a person to read when something is wrong.
+        self.history: deque[tuple[float, str, Intent]] = deque(maxlen=25)
         self.unproductive = 0
         cluster.listen(self._hear)
         self._start()
@@ -134,7 +116,7 @@ class Operator:
             self.buried.add(self.store.pop(key).uid)
             self._wake_by(self.cluster.now)
         for stored in live.values():
-            self._put(stored)
+            self.put(stored)
 
     def _hear(self, change: Change) -> None:
         if self.random.random() < self.faults.lose:
@@ -151,18 +133,20 @@ class Operator:
             self.random.shuffle(ready)
         for change in ready:
             if change.deleted:
-                self._remove(change.stored)
+                self.remove(change.stored)
             else:
-                self._put(change.stored)
+                self.put(change.stored)
 
-    def _put(self, stored: Stored) -> None:
+    def put(self, stored: Stored) -> None:
+        """Keep an object if it is news."""
         known = self.store.get((stored.kind, stored.name))
         if stored.uid in self.buried or (known and known.version >= stored.version):
             return
         self.store[stored.kind, stored.name] = stored
         self._wake_by(self.cluster.now)
 
-    def _remove(self, stored: Stored) -> None:
+    def remove(self, stored: Stored) -> None:
+        """Forget an object for good."""
         self.buried.add(stored.uid)
         known = self.store.get((stored.kind, stored.name))
         if known and known.uid == stored.uid:
@@ -190,7 +174,7 @@ class Operator:
     def reconcile(self) -> None:
         """Observe, decide, apply."""
         self.due = None
-        now = self.cluster.now
+        now = self.cluster.now + self.skew
         snapshot = self.snapshot()
         if snapshot is None:
             return
@@ -206,15 +190,15 @@ class Operator:
             self.restart()
             return
         except Failed:
-            self._wake_by(now + timedelta(seconds=RETRY))
+            self._wake_by(self.cluster.now + timedelta(seconds=RETRY))
             return
         self.events += [event.reason for event in plan.events]
         if snapshot.refusals:
             self.refusals.clear()
         if plan.intents:
-            self._wake_by(now)
+            self._wake_by(self.cluster.now)
         elif plan.wake_at is not None:
-            self._wake_by(plan.wake_at)
+            self._wake_by(plan.wake_at - self.skew)
 
     def _carry_out(self, snapshot: Snapshot, intent: Intent) -> None:
         if self.kill_before == self.writes or self.random.random() < self.faults.crash:
@@ -222,12 +206,27 @@ class Operator:
             raise Killed
         if self.random.random() < self.faults.fail:
             raise Failed("the API server is busy")
-        written = _Writer(self, snapshot).write(intent)
+        try:
+            written = Writer(self, snapshot).write(intent)
+        except Failed as failure:
+            self._remember(str(failure), intent)
+            raise
         self.writes += 1
         if self.random.random() < self.faults.lose_answer:
+            self._remember("the answer got lost", intent)
             raise Failed("the answer got lost")
+        self._remember("", intent)
         for stored in written:
-            self._put(stored)
+            self.put(stored)
+
+    def _remember(self, result: str, intent: Intent) -> None:
+        self.history.append(((self.cluster.now - START).total_seconds(), result, intent))
+
+    def story(self) -> str:
+        """The newest writes, one a line."""
+        return "\n".join(
+            f"{seconds:6.1f} s  {intent} {result}" for seconds, result, intent in self.history
+        )
 
     # --- background work ------------------------------------------------------------------------
 
@@ -328,124 +327,6 @@ class Operator:
             if stored.body.status.completed_at is None
         ]
         return tuple(sorted(pending, key=lambda action: (action.metadata.created or 0, 0)))
-
-
-class _Writer:
-    """Carries out one intent, as documented with each of them."""
-
-    def __init__(self, operator: Operator, snapshot: Snapshot) -> None:
-        self._operator = operator
-        self._cluster = operator.cluster
-        self._snapshot = snapshot
-        self._steps: dict[type, Callable[[Any], list[Stored]]] = {
-            MoveTraffic: self._move,
-            EnsureService: self._ensure,
-            RecordRevision: self._record,
-            StartRevision: self._start,
-            Scale: self._scale,
-            DeleteRevision: self._delete,
-            DeleteFrozen: self._delete_frozen,
-            WriteRevisionStatus: self._revision_status,
-            WriteReleaseStatus: self._release_status,
-            WriteActionStatus: self._action_status,
-        }
-
-    def write(self, intent: Intent) -> list[Stored]:
-        """The objects as they are after the write."""
-        return self._steps[type(intent)](intent)
-
-    def _check(self, intent: Intent) -> None:
-        if self._operator.watcher is not None:
-            self._operator.watcher.applies(self._snapshot, intent)
-
-    def _move(self, intent: MoveTraffic) -> list[Stored]:
-        record = intent.record
-        if self._operator.live_read and not self._cluster.serving(record.revision):
-            raise Failed("no Pod is ready there")
-        self._check(intent)
-        body = ServiceBody(record.revision, record)
-        if self._cluster.service is None:
-            return [self._cluster.create("Service", NAME, body)]
-        return [self._cluster.write("Service", NAME, body, spec=True)]
-
-    def _ensure(self, intent: EnsureService) -> list[Stored]:
-        live = self._cluster.service
-        if live is None:
-            return []
-        return [self._cluster.write("Service", NAME, replace(live, current=True), spec=True)]
-
-    def _record(self, intent: RecordRevision) -> list[Stored]:
-        self._check(intent)
-        made = [self._create("Revision", intent.name, RevisionBody(intent.spec))]
-        return made + [self._create("Frozen", config.name, None) for config in intent.spec.config]
-
-    def _start(self, intent: StartRevision) -> list[Stored]:
-        self._check(intent)
-        self._exists(intent.revision)
-        body = DeploymentBody(intent.replicas, intent.revision)
-        return [
-            self._create("RevisionService", intent.revision, None),
-            self._create("Deployment", intent.revision, body),
-        ]
-
-    def _exists(self, revision: str) -> None:
-        if self._cluster.find("Revision", revision) is None:
-            raise Failed("its owner is gone")
-
-    def _scale(self, intent: Scale) -> list[Stored]:
-        live = self._operator.live_read
-        if live and intent.unless_routed and self._cluster.selected == intent.revision:
-            service = self._cluster.get("Service", NAME)
-            self._operator._put(service)
-            raise Failed("the Service points there")
-        stored = self._cluster.find("Deployment", intent.revision)
-        if stored is None:
-            raise Failed("it is gone")
-        self._check(intent)
-        body = replace(stored.body, replicas=intent.replicas)
-        return [self._cluster.write("Deployment", intent.revision, body, spec=True)]
-
-    def _delete(self, intent: DeleteRevision) -> list[Stored]:
-        self._check(intent)
-        return self._drop("Revision", intent.name)
-
-    def _delete_frozen(self, intent: DeleteFrozen) -> list[Stored]:
-        return self._drop("Frozen", intent.name)
-
-    def _drop(self, kind: str, name: str) -> list[Stored]:
-        stored = self._operator.store.get((kind, name))
-        try:
-            self._cluster.delete(kind, name)
-        except NotFound:
-            pass
-        if stored is not None:
-            self._operator._remove(stored)
-        return []
-
-    def _create(self, kind: str, name: str, body: Any) -> Stored:
-        try:
-            return self._cluster.create(kind, name, body)
-        except AlreadyExists:
-            return self._cluster.get(kind, name)
-
-    def _revision_status(self, intent: WriteRevisionStatus) -> list[Stored]:
-        status = RevisionStatus.model_validate(intent.status.wire())
-        return self._status("Revision", intent.name, status, intent)
-
-    def _release_status(self, intent: WriteReleaseStatus) -> list[Stored]:
-        status = ReleaseStatus.model_validate(intent.status.wire())
-        return self._status("Release", NAME, status, intent)
-
-    def _action_status(self, intent: WriteActionStatus) -> list[Stored]:
-        return self._status("Action", intent.name, intent.status, intent)
-
-    def _status(self, kind: str, name: str, status: Any, intent: Intent) -> list[Stored]:
-        stored = self._cluster.find(kind, name)
-        if stored is None:
-            return []
-        self._check(intent)
-        body = replace(stored.body, status=status)
-        return [self._cluster.write(kind, name, body, spec=False)]
 
 
 def _metadata(stored: Stored) -> Metadata:

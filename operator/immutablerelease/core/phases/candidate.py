@@ -11,7 +11,7 @@ from .. import signals
 from ..draft import IN_FLIGHT, SOON, Draft
 from ..plan import EventType
 from ..snapshot import RouteRecord
-from .demand import awaiting_promotion, desired, full_size, may_promote, size
+from .demand import awaiting_promotion, desired, drains, full_size, may_promote, size
 from .route import PROMOTED, settle
 from .verified import proven
 
@@ -49,7 +49,8 @@ def advance(draft: Draft) -> None:
 
 def _start(draft: Draft, name: str) -> None:
     """Begin, unless Pods of a failed attempt are still there to fail this one too."""
-    if desired(draft, name) == 0 and _pods_fail(draft, name) is not None:
+    leaving = desired(draft, name) == 0 or drains(draft, name)
+    if leaving and _pods_fail(draft, name) is not None:
         return
     draft.change(
         name, phase=RevisionPhase.STARTING, started_at=draft.now, message="starting its Pods"

@@ -56,6 +56,12 @@ def awaiting_promotion(draft: Draft, name: str) -> bool:
     return draft.revisions[name].tested_at is not None and not may_promote(draft, name)
 
 
+def drains(draft: Draft, name: str) -> bool:
+    """Whether it lost the traffic a moment ago."""
+    left = draft.revisions[name].left_at
+    return left is not None and not draft.elapsed(left, DRAIN)
+
+
 def _testing(draft: Draft, name: str) -> bool:
     """Whether it is in flight and was started, which only what is verified is."""
     phase = draft.revisions[name].phase
@@ -76,15 +82,13 @@ def _reverting_to(draft: Draft, name: str) -> bool:
 
 def _warm(draft: Draft, name: str) -> bool:
     status = draft.revisions[name]
-    if status.left_at is None or status.active_since is None:
-        return False
-    if status.phase is RevisionPhase.FAILED:
-        return not draft.elapsed(status.left_at, DRAIN)
-    if status.phase not in _RETURNABLE:
-        return False
-    if not draft.elapsed(status.left_at, max(draft.spec.keep_warm, DRAIN)):
+    if drains(draft, name):
         return True
-    return _needed_for_revert(draft, name)
+    if status.left_at is None or status.active_since is None or status.phase not in _RETURNABLE:
+        return False
+    return not draft.elapsed(status.left_at, draft.spec.keep_warm) or _needed_for_revert(
+        draft, name
+    )
 
 
 def _needed_for_revert(draft: Draft, name: str) -> bool:

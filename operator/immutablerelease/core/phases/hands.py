@@ -127,7 +127,6 @@ def _retry(draft: Draft, action: Action) -> Answer:
         # It proves itself anew: until it serves again it is no place to go back to.
         active_since=None,
         good_since=None,
-        left_at=None,
         approved=False,
         last_action=action.metadata.uid,
         message="tried again on request",

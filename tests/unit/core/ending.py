@@ -1,0 +1,126 @@
+"""How a run must end once nothing goes wrong any more: settled, serving what it should, tidy."""
+
+from immutablerelease.api.release import OnFailure, Promotion
+from immutablerelease.api.revision import RevisionPhase
+
+from .cluster import Cluster
+from .invariants import REFUSED, require
+from .objects import NAME
+from .simulator import Faults, Operator
+
+# Longer than any wait of the release that `stage` makes.
+QUIET = 75
+LONGEST = 1500
+
+
+def heal(cluster: Cluster, operator: Operator) -> None:
+    """End all faults of the machinery; applications stay as good or bad as they are."""
+    operator.faults = Faults()
+    cluster.registry_up = True
+    cluster.dependency_down_since = None
+    cluster.endpoints_stuck = False
+    operator.resync()
+
+
+def settle(cluster: Cluster, operator: Operator) -> None:
+    """Let time pass until nothing is written any more, and look at what is left."""
+    quiet = 0
+    for _ in range(LONGEST):
+        writes = operator.writes
+        cluster.tick()
+        operator.tick()
+        require(8, operator.unproductive < 3, f"goes round in circles: {operator.plan.intents}")
+        quiet = quiet + 1 if operator.writes == writes else 0
+        if quiet >= QUIET:
+            break
+    require(5, quiet >= QUIET, f"does not settle: {operator.plan.intents}")
+    judge(cluster, operator)
+
+
+def judge(cluster: Cluster, operator: Operator) -> None:
+    """The end is the right one."""
+    _answered(cluster)
+    _wanted(cluster)
+    _serving(cluster)
+    _tidy(cluster)
+
+
+def well(cluster: Cluster, revision: str) -> bool:
+    """Whether a revision can really serve."""
+    deployment = cluster.find("Deployment", revision)
+    intact = deployment is None or deployment.body.template == revision
+    return cluster.behaviour(revision).healthy and intact
+
+
+def active(cluster: Cluster) -> str | None:
+    """The revision whose status says that it serves."""
+    serving = [
+        name for name in cluster.revisions() if cluster.status(name).phase is RevisionPhase.ACTIVE
+    ]
+    require(5, len(serving) <= 1, f"several serve: {serving}")
+    return serving[0] if serving else None
+
+
+def _answered(cluster: Cluster) -> None:
+    for action in cluster.all("Action"):
+        status = action.body.status
+        require(5, status.completed_at is not None, f"{action.body.spec.action}: {status.message}")
+
+
+def _wanted(cluster: Cluster) -> None:
+    """What the spec wants serves, or something says why not."""
+    spec = cluster.spec
+    source = cluster.get("Release", NAME).body.status.source
+    if spec.paused:
+        return
+    require(5, source is not None, "the spec was never resolved")
+    wanted = source.revision
+    image = spec.template["spec"]["containers"][0]["image"]
+    require(5, cluster.find("Revision", wanted) is not None, f"{wanted} is not recorded")
+    require(5, image.endswith(cluster.version_of(wanted)), f"{wanted} is not what is wanted")
+    phase = cluster.status(wanted).phase
+    manual = spec.strategy.blue_green.promotion is Promotion.MANUAL
+    waits = manual and cluster.status(wanted).tested_at is not None
+    ended = phase in (*REFUSED, RevisionPhase.ACTIVE)
+    require(5, ended or waits, f"{wanted} stays {phase}: {cluster.status(wanted).message}")
+
+
+def _serving(cluster: Cluster) -> None:
+    """What serves is healthy, or there is nothing better; the Service points there."""
+    name = active(cluster)
+    if name is None:
+        return
+    if cluster.serving(name):
+        require(5, cluster.selected == name, f"{name} serves, {cluster.selected} is selected")
+    spec = cluster.spec
+    watched = spec.health.probes or not cluster.serving(name)
+    guarded = spec.guard.on_failure is OnFailure.REVERT and spec.replicas > 0 and watched
+    if well(cluster, name) or not guarded:
+        return
+    better = _known_good(cluster, name)
+    require(3, better is None or not well(cluster, better), f"{name} fails and {better} is well")
+
+
+def _known_good(cluster: Cluster, leaving: str) -> str | None:
+    places = []
+    for name in cluster.revisions():
+        status = cluster.status(name)
+        verified = status.verification is not None and status.verification.verdict == "Verified"
+        if name != leaving and status.active_since and verified and status.phase not in REFUSED:
+            places.append((status.good_since is not None, status.active_since, name))
+    return max(places)[2] if places else None
+
+
+def _tidy(cluster: Cluster) -> None:
+    """What is not needed runs no Pods; what serves runs as many as it should."""
+    name = active(cluster)
+    for deployment in cluster.all("Deployment"):
+        status = cluster.status(deployment.name)
+        replicas = deployment.body.replicas
+        if deployment.name == name:
+            require(2, replicas == cluster.spec.replicas, f"{name} has {replicas} replicas")
+        elif status.phase in (*REFUSED, RevisionPhase.RETIRED) and name is not None:
+            revert = cluster.get("Release", NAME).body.status.revert
+            returns = revert is not None and revert.target == deployment.name
+            idle = replicas == 0 or returns
+            require(8, idle, f"{deployment.name} ({status.phase}) runs {replicas} Pods")

@@ -1,0 +1,292 @@
+"""The nine invariants of the design, checked at every plan and before every write takes effect.
+
+What is checked is the truth of the simulated cluster, or the snapshot read by rules written again
+here; nothing of the core is asked whether it was right.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from immutablerelease.api.action import ActionKind
+from immutablerelease.api.release import Promotion
+from immutablerelease.api.revision import RevisionPhase, RevisionStatus
+from immutablerelease.core.decide import decide
+from immutablerelease.core.plan import (
+    DeleteRevision,
+    Intent,
+    MoveTraffic,
+    Plan,
+    Scale,
+    StartRevision,
+    WriteActionStatus,
+    WriteReleaseStatus,
+    WriteRevisionStatus,
+)
+from immutablerelease.core.probing import Outcome
+from immutablerelease.core.snapshot import Route, Snapshot
+
+from .cluster import Cluster
+
+REFUSED = (RevisionPhase.FAILED, RevisionPhase.REJECTED)
+FAR = (timedelta(minutes=5), timedelta(hours=6), timedelta(days=30))
+DRAIN = timedelta(seconds=10)
+# How far apart the clocks of two operators may be.
+CLOCKS = timedelta(seconds=4)
+
+
+class Breach(AssertionError):
+    """An invariant of the design was broken."""
+
+    def __init__(self, invariant: int, message: str) -> None:
+        super().__init__(f"invariant {invariant}: {message}")
+        self.invariant = invariant
+
+
+def require(invariant: int, holds: bool, message: str) -> None:
+    """Raise a breach unless it holds."""
+    if not holds:
+        raise Breach(invariant, message)
+
+
+class Invariants:
+    """Watches one operator in one cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.decide = decide
+        # Whether one was broken; what follows then tells nothing.
+        self.broken = False
+        # Revisions that an automatic revert left, until somebody asks for them again.
+        self.reverted: set[str] = set()
+        # Policies that refused each revision last.
+        self.refused_by: dict[str, str] = {}
+        # When each revision lost the traffic, and whether a promotion took it.
+        self.left: dict[str, tuple[datetime, bool]] = {}
+
+    def forget(self, name: str) -> None:
+        """Somebody deleted a revision and all that was known of it."""
+        self.reverted.discard(name)
+        self.left.pop(name, None)
+
+    # --- every plan -----------------------------------------------------------------------------
+
+    def planned(self, snapshot: Snapshot, plan: Plan, now: datetime) -> None:
+        """Check a plan as a whole."""
+        self.broken = True
+        self._plan(snapshot, plan, now)
+        self.broken = False
+
+    def _plan(self, snapshot: Snapshot, plan: Plan, now: datetime) -> None:
+        moves = [intent for intent in plan.intents if isinstance(intent, MoveTraffic)]
+        require(3, len(moves) <= 1, f"a plan moves traffic {len(moves)} times")
+        require(3, not moves or plan.intents[0] == moves[0], "a move waits for other writes")
+        require(5, self._effects_come_first(plan), "an action is answered before its effect")
+        for intent in plan.intents:
+            if isinstance(intent, StartRevision):
+                there = intent.revision in snapshot.deployments
+                complete = there and intent.revision in snapshot.services
+                require(6, not complete, f"{intent.revision} is made again though it is there")
+            if isinstance(intent, WriteReleaseStatus):
+                self._kstatus(snapshot, intent)
+        if moves and moves[0].record.reason == "Reverted":
+            self._revert_is_unconditional(snapshot, moves[0], now)
+        if not plan.intents:
+            self._steady(snapshot, plan, now)
+
+    @staticmethod
+    def _effects_come_first(plan: Plan) -> bool:
+        kinds = [type(intent) for intent in plan.intents]
+        answers = [place for place, kind in enumerate(kinds) if kind is WriteActionStatus]
+        effects = [
+            place
+            for place, kind in enumerate(kinds)
+            if kind in (MoveTraffic, WriteRevisionStatus, WriteReleaseStatus)
+        ]
+        return not answers or not effects or min(answers) > max(effects)
+
+    @staticmethod
+    def _kstatus(snapshot: Snapshot, intent: WriteReleaseStatus) -> None:
+        conditions = {item.type: item for item in intent.status.conditions}
+        generation = snapshot.release.metadata.generation
+        require(8, intent.status.observed_generation == generation, "a generation is not told")
+        require(8, "Ready" in conditions, "Ready is not told")
+        for type_ in ("Reconciling", "Stalled"):
+            told = conditions.get(type_)
+            require(8, told is None or told.status.value == "True", f"{type_} is there, untrue")
+        ready = conditions["Ready"].status.value == "True"
+        require(8, not (ready and "Stalled" in conditions), "Ready and Stalled")
+        why = {"Reconciling", "Stalled"} & conditions.keys()
+        waits = conditions["Ready"].reason == "Paused"
+        require(8, ready or waits or bool(why), "not ready, and nothing says why")
+        for condition in conditions.values():
+            require(8, condition.observed_generation == generation, f"{condition.type} is stale")
+
+    def _revert_is_unconditional(
+        self, snapshot: Snapshot, move: MoveTraffic, now: datetime
+    ) -> None:
+        """Whatever else is wrong with the release and what it leaves, the revert is the same."""
+        leaving = move.record.previous
+        release = snapshot.release
+        paused = replace(release, spec=release.spec.model_copy(update={"paused": True}))
+        deployments = {name: view for name, view in snapshot.deployments.items() if name != leaving}
+        services = snapshot.services - {leaving or ""}
+        for changed in (
+            replace(snapshot, release=paused),
+            replace(snapshot, policies="others", resolution=None, verdicts={}),
+            replace(snapshot, refusals={leaving or "": "quota"}, services=services),
+            replace(snapshot, conflicts=(f"Deployment/{leaving}",)),
+            replace(snapshot, route=replace(snapshot.route, current=False)),
+            replace(snapshot, deployments=deployments)
+            if "TemplateChanged" not in move.record.message
+            else snapshot,
+        ):
+            moves = [
+                intent.record.revision
+                for intent in self.decide(changed, now).intents
+                if isinstance(intent, MoveTraffic)
+            ]
+            require(3, moves == [move.record.revision], f"the revert is held up ({moves})")
+
+    def _steady(self, snapshot: Snapshot, plan: Plan, now: datetime) -> None:
+        """Nothing to do now is nothing to do until the wake-up, and what waits has one."""
+        require(8, not plan.events, f"a plan without intents tells {plan.events}")
+        if plan.wake_at is None:
+            times = [now + far for far in FAR]
+        else:
+            require(8, plan.wake_at > now, "a wake-up in the past")
+            times = [now + (plan.wake_at - now) * 0.6]
+        for time in times:
+            later = self.decide(snapshot, time)
+            require(8, not later.intents, f"nothing wakes the operator for {later.intents}")
+
+    # --- every write ----------------------------------------------------------------------------
+
+    def applies(self, snapshot: Snapshot, intent: Intent) -> None:
+        """Check one write before it takes effect."""
+        self.broken = True
+        self._write(snapshot, intent)
+        self.broken = False
+
+    def _write(self, snapshot: Snapshot, intent: Intent) -> None:
+        if isinstance(intent, MoveTraffic):
+            self._moves(snapshot, intent)
+        elif isinstance(intent, Scale):
+            self._scales(snapshot, intent.revision, intent.replicas)
+        elif isinstance(intent, DeleteRevision):
+            require(2, intent.name != self.cluster.selected, f"{intent.name} serves and goes")
+            self._scales(snapshot, intent.name, 0)
+        elif isinstance(intent, WriteRevisionStatus):
+            self._remembers(snapshot, intent)
+
+    def _moves(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
+        record = intent.record
+        target = record.revision
+        passed = {name for name, _ in self.cluster.passed}
+        require(1, target in passed, f"{target} was never verified")
+        require(1, bool(self.cluster.serving(target)), f"{target} has no ready Pod")
+        before = snapshot.route.record
+        if record.reason == "Promoted" and (before is None or before.revision != target):
+            active = snapshot.revisions[target].status.phase is RevisionPhase.ACTIVE
+            if not active:
+                self._proven(snapshot, target)
+        if record.reason == "Reverted":
+            self._helps(snapshot, record.previous)
+        require(9, target not in self.reverted, f"{target} was reverted, and serves again")
+        self._note_leaving(record.revision, record.reason)
+
+    def _note_leaving(self, target: str, reason: str) -> None:
+        route = self.cluster.service
+        leaving = route.record.revision if route and route.record else None
+        if leaving is not None and leaving != target and leaving in self.cluster.revisions():
+            self.left[leaving] = (self.cluster.now, reason == "Promoted")
+            if reason == "Reverted":
+                self.reverted.add(leaving)
+        self.left.pop(target, None)
+
+    def _proven(self, snapshot: Snapshot, target: str) -> None:
+        """A promotion has evidence of everything, by policies that hold now."""
+        spec = snapshot.release.spec
+        held = (target, snapshot.policies) in self.cluster.passed
+        require(4, held, f"{target} is promoted and the present policies did not pass it")
+        pods = [pod for pod in snapshot.pods.get(target, ()) if pod.serving]
+        require(4, len(pods) >= max(1, spec.replicas), f"{target} is promoted half-started")
+        for pod in pods:
+            states = snapshot.probes.get(target, {}).get(pod.uid, {})
+            for probe in spec.health.probes:
+                state = states.get(probe.name)
+                passing = state is not None and state.outcome is Outcome.PASSING
+                require(4, passing, f"{target} is promoted, {probe.name} on {pod.name}: {state}")
+        require(4, not spec.paused, f"{target} is promoted while the release is paused")
+        if spec.strategy.blue_green.promotion is Promotion.MANUAL:
+            asked = any(
+                stored.body.spec.action is ActionKind.PROMOTE
+                for stored in self.cluster.all("Action")
+            )
+            require(4, asked, f"{target} is promoted and nobody asked for it")
+
+    def _helps(self, snapshot: Snapshot, leaving: str | None) -> None:
+        """Where everything fails the same probe, nothing is gained by going elsewhere."""
+        down = self.cluster.dependency_down_since
+        serving = [pod for pod in snapshot.pods.get(leaving or "", ()) if pod.serving]
+        if down is None or not serving:
+            return
+        states = snapshot.probes.get(leaving or "", {})
+        began = [
+            state.failing_since
+            for pod in serving
+            for state in states.get(pod.uid, {}).values()
+            if state.outcome is Outcome.FAILING and state.failing_since is not None
+        ]
+        crashing = any(
+            container.waiting or container.restarts
+            for pod in snapshot.pods.get(leaving or "", ())
+            for container in pod.containers
+        )
+        helpless = bool(began) and down <= min(began) and not crashing
+        require(3, not helpless, f"{leaving} is left though everything fails the same probe")
+
+    def _scales(self, snapshot: Snapshot, name: str, replicas: int) -> None:
+        spec = snapshot.release.spec
+        if replicas >= spec.replicas:
+            return
+        require(2, name != self.cluster.selected, f"{name} serves and shrinks to {replicas}")
+        named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
+        require(2, not named, f"{name} is routed to and shrinks to {replicas}")
+        status = self.cluster.status(name)
+        if name not in self.left or status.phase is RevisionPhase.REJECTED:
+            return
+        left, promoted = self.left[name]
+        keep = timedelta(seconds=spec.keep_warm) if promoted else DRAIN
+        if status.phase is not RevisionPhase.FAILED or not promoted:
+            over = self.cluster.now >= left + keep - CLOCKS
+            told = f"left {left:%X}, now {self.cluster.now:%X}, {status.phase}, {status.left_at}"
+            require(2, over, f"{name} shrinks to {replicas} inside of its keepWarm ({told})")
+
+    def _remembers(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
+        verdict = intent.status.verification
+        if verdict is not None and verdict.verdict == "Refused":
+            self.refused_by[intent.name] = verdict.policies
+        if intent.status.phase in REFUSED and intent.name in self.left:
+            self.left[intent.name] = (self.left[intent.name][0], False)
+        known = snapshot.revisions.get(intent.name)
+        if known is None or known.status.phase not in REFUSED or intent.status.phase in REFUSED:
+            return
+        before: RevisionStatus = known.status
+        if self._asked_again(before, intent.status):
+            self.reverted.discard(intent.name)
+            return
+        rejected = before.phase is RevisionPhase.REJECTED
+        again = rejected and self.refused_by.get(intent.name) != snapshot.policies
+        require(7, again or _routed(snapshot.route, intent.name), f"{intent.name} is tried again")
+
+    def _asked_again(self, before: RevisionStatus, after: RevisionStatus) -> bool:
+        retries = {
+            stored.uid
+            for stored in self.cluster.all("Action")
+            if stored.body.spec.action is ActionKind.RETRY
+        }
+        return after.last_action != before.last_action and after.last_action in retries
+
+
+def _routed(route: Route, name: str) -> bool:
+    return route.record is not None and route.record.revision == name

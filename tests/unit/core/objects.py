@@ -1,0 +1,84 @@
+"""Objects of the simulated API server: one body per kind, with what deciding needs of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from immutablerelease.api.action import ActionSpec, ActionStatus
+from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
+from immutablerelease.api.revision import RevisionSpec, RevisionStatus
+from immutablerelease.core.snapshot import PodView, RouteRecord
+
+# Name of the one release, and of its Service.
+NAME = "shop"
+
+
+@dataclass(frozen=True)
+class ReleaseBody:
+    """Of an ImmutableRelease."""
+
+    spec: ReleaseSpec
+    status: ReleaseStatus = field(default_factory=ReleaseStatus)
+
+
+@dataclass(frozen=True)
+class RevisionBody:
+    """Of a ReleaseRevision."""
+
+    spec: RevisionSpec
+    status: RevisionStatus = field(default_factory=RevisionStatus)
+
+
+@dataclass(frozen=True)
+class ActionBody:
+    """Of a ReleaseAction."""
+
+    spec: ActionSpec
+    status: ActionStatus = field(default_factory=ActionStatus)
+
+
+@dataclass(frozen=True)
+class DeploymentBody:
+    """Of a Deployment."""
+
+    replicas: int
+    template: str
+    observed: int = 0
+
+
+@dataclass(frozen=True)
+class PodBody:
+    """Of a Pod."""
+
+    revision: str
+    view: PodView
+
+
+@dataclass(frozen=True)
+class ServiceBody:
+    """Of the Service of the release."""
+
+    selected: str | None
+    record: RouteRecord | None
+    current: bool = True
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object at one resource version."""
+
+    kind: str
+    name: str
+    uid: str
+    version: int
+    generation: int
+    created: datetime
+    body: Any
+
+
+@dataclass(frozen=True)
+class Change:
+    """One watch event."""
+
+    stored: Stored
+    deleted: bool = False

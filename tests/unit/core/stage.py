@@ -1,0 +1,42 @@
+"""The release that the simulated cluster plays: short times, so that a story takes few ticks."""
+
+from immutablerelease.api.release import Promotion, ReleaseSpec
+
+from .cluster import template
+
+VERSIONS = ["v1", "v2", "v3", "v4"]
+
+BAKE = 20.0
+DEADLINE = 60.0
+KEEP_WARM = 30.0
+
+
+def release_spec(
+    *,
+    version: str = "v1",
+    replicas: int = 2,
+    promotion: Promotion = Promotion.AUTOMATIC,
+    preview: int | None = None,
+    probed: bool = True,
+    history: int = 3,
+) -> ReleaseSpec:
+    """A release with one HTTP probe every second."""
+    blue_green: dict[str, object] = {"promotion": promotion}
+    if preview is not None:
+        blue_green["previewReplicas"] = preview
+    probe = {"name": "api", "http": {"path": "/", "port": "http"}, "interval": "1s"}
+    return ReleaseSpec.model_validate(
+        {
+            "replicas": replicas,
+            "template": template(version),
+            "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+            "strategy": {"blueGreen": blue_green},
+            "health": {
+                "progressDeadline": DEADLINE,
+                "bake": BAKE,
+                "probes": [probe] if probed else [],
+            },
+            "keepWarm": KEEP_WARM,
+            "historyLimit": history,
+        }
+    )

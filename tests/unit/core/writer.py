@@ -1,0 +1,149 @@
+"""Carries out intents in the simulated cluster, as `core/plan.py` documents each of them."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from immutablerelease.api.release import ReleaseStatus
+from immutablerelease.api.revision import RevisionStatus
+from immutablerelease.core.plan import (
+    DeleteFrozen,
+    DeleteRevision,
+    EnsureService,
+    Intent,
+    MoveTraffic,
+    RecordRevision,
+    Scale,
+    StartRevision,
+    WriteActionStatus,
+    WriteReleaseStatus,
+    WriteRevisionStatus,
+)
+from immutablerelease.core.snapshot import Snapshot
+
+from .cluster import AlreadyExists, NotFound
+from .objects import NAME, DeploymentBody, RevisionBody, ServiceBody, Stored
+
+if TYPE_CHECKING:
+    from .simulator import Operator
+
+
+class Failed(Exception):
+    """A write did not happen, or nobody knows whether it did."""
+
+
+class Writer:
+    """Carries out one intent, as documented with each of them."""
+
+    def __init__(self, operator: "Operator", snapshot: Snapshot) -> None:
+        self._operator = operator
+        self._cluster = operator.cluster
+        self._snapshot = snapshot
+        self._steps: dict[type, Callable[[Any], list[Stored]]] = {
+            MoveTraffic: self._move,
+            EnsureService: self._ensure,
+            RecordRevision: self._record,
+            StartRevision: self._start,
+            Scale: self._scale,
+            DeleteRevision: self._delete,
+            DeleteFrozen: self._delete_frozen,
+            WriteRevisionStatus: self._revision_status,
+            WriteReleaseStatus: self._release_status,
+            WriteActionStatus: self._action_status,
+        }
+
+    def write(self, intent: Intent) -> list[Stored]:
+        """The objects as they are after the write."""
+        return self._steps[type(intent)](intent)
+
+    def _check(self, intent: Intent) -> None:
+        if self._operator.watcher is not None:
+            self._operator.watcher.applies(self._snapshot, intent)
+
+    def _move(self, intent: MoveTraffic) -> list[Stored]:
+        record = intent.record
+        if self._operator.live_read and not self._cluster.serving(record.revision):
+            raise Failed("no Pod is ready there")
+        self._check(intent)
+        body = ServiceBody(record.revision, record)
+        if self._cluster.service is None:
+            return [self._cluster.create("Service", NAME, body)]
+        return [self._cluster.write("Service", NAME, body, spec=True)]
+
+    def _ensure(self, intent: EnsureService) -> list[Stored]:
+        live = self._cluster.service
+        if live is None:
+            return []
+        return [self._cluster.write("Service", NAME, replace(live, current=True), spec=True)]
+
+    def _record(self, intent: RecordRevision) -> list[Stored]:
+        self._check(intent)
+        made = [self._create("Revision", intent.name, RevisionBody(intent.spec))]
+        return made + [self._create("Frozen", config.name, None) for config in intent.spec.config]
+
+    def _start(self, intent: StartRevision) -> list[Stored]:
+        self._check(intent)
+        self._exists(intent.revision)
+        body = DeploymentBody(intent.replicas, intent.revision)
+        return [
+            self._create("RevisionService", intent.revision, None),
+            self._create("Deployment", intent.revision, body),
+        ]
+
+    def _exists(self, revision: str) -> None:
+        if self._cluster.find("Revision", revision) is None:
+            raise Failed("its owner is gone")
+
+    def _scale(self, intent: Scale) -> list[Stored]:
+        live = self._operator.live_read
+        if live and intent.unless_routed and self._cluster.selected == intent.revision:
+            service = self._cluster.get("Service", NAME)
+            self._operator.put(service)
+            raise Failed("the Service points there")
+        stored = self._cluster.find("Deployment", intent.revision)
+        if stored is None:
+            raise Failed("it is gone")
+        self._check(intent)
+        body = replace(stored.body, replicas=intent.replicas)
+        return [self._cluster.write("Deployment", intent.revision, body, spec=True)]
+
+    def _delete(self, intent: DeleteRevision) -> list[Stored]:
+        self._check(intent)
+        return self._drop("Revision", intent.name)
+
+    def _delete_frozen(self, intent: DeleteFrozen) -> list[Stored]:
+        return self._drop("Frozen", intent.name)
+
+    def _drop(self, kind: str, name: str) -> list[Stored]:
+        stored = self._operator.store.get((kind, name))
+        with suppress(NotFound):
+            self._cluster.delete(kind, name)
+        if stored is not None:
+            self._operator.remove(stored)
+        return []
+
+    def _create(self, kind: str, name: str, body: Any) -> Stored:
+        try:
+            return self._cluster.create(kind, name, body)
+        except AlreadyExists:
+            return self._cluster.get(kind, name)
+
+    def _revision_status(self, intent: WriteRevisionStatus) -> list[Stored]:
+        status = RevisionStatus.model_validate(intent.status.wire())
+        return self._status("Revision", intent.name, status, intent)
+
+    def _release_status(self, intent: WriteReleaseStatus) -> list[Stored]:
+        status = ReleaseStatus.model_validate(intent.status.wire())
+        return self._status("Release", NAME, status, intent)
+
+    def _action_status(self, intent: WriteActionStatus) -> list[Stored]:
+        return self._status("Action", intent.name, intent.status, intent)
+
+    def _status(self, kind: str, name: str, status: Any, intent: Intent) -> list[Stored]:
+        stored = self._cluster.find(kind, name)
+        if stored is None:
+            return []
+        self._check(intent)
+        body = replace(stored.body, status=status)
+        return [self._cluster.write(kind, name, body, spec=False)]
