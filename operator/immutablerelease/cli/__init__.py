@@ -1,0 +1,1 @@
+"""`kubectl immutable`: what the operator knows and does, from a terminal."""
