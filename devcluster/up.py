@@ -109,6 +109,9 @@ def _bring_up(layout: Layout, wanted: Description, outside_port: int | None) -> 
     port = _outside_port(layout, wanted.outside_port, outside_port)
     # Written before anything starts: a `down` after a failure knows what there may be.
     Description(wanted.profile, wanted.nodes, port, wanted.parts, False).write(layout)
+    if not namespace.is_ours(layout):
+        # Whatever still runs is in a namespace that nobody can enter any more.
+        kill([*recorded(layout.records).values(), *seen(Group.of(layout.name).pids())])
     namespace.ensure(layout)
     Authority(layout.pki).ensure()
     client = plan.api_client(layout)

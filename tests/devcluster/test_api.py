@@ -47,6 +47,12 @@ def test_it_recovers_and_goes_like_the_full_one(api: Cluster) -> None:
     assert machine.traces_of(NAME) == []
 
 
+def test_it_recovers_when_its_namespace_was_deleted(api: Cluster) -> None:
+    subprocess.run(["ip", "netns", "delete", NAME], check=True)
+    up(NAME)
+    assert len(machine.kubectl(api, "get", "nodes", "--output=name").split()) == 2
+
+
 def test_somebody_elses_namespace_is_neither_used_nor_removed(capable: None) -> None:
     down(NAME)
     subprocess.run(["ip", "netns", "add", NAME], check=True)
