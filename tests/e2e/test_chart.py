@@ -1,0 +1,156 @@
+"""The chart as a user installs it: by helm, the operator in its Pod, with the Dockerfile's image.
+
+Everywhere else the operator is a process beside the cluster; here its Pod does the work, under the
+restricted Pod security standard and with a token that is bound to it.
+"""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from demo import manifests
+from demo.images import Image, Key
+from demo.kube import Kube, wait_for
+from demo.operator_process import (
+    CHART,
+    NAMESPACE,
+    SERVICE_ACCOUNT,
+    OperatorProcess,
+    install_chart,
+    write_kubeconfig,
+)
+from devcluster import Cluster, tool
+from tests.e2e import operator_image
+from tests.e2e.shop import Shop
+
+POLICY = "e2e-chart"
+REPOSITORY = "immutable-release-operator"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def registry(cluster: Cluster) -> str:
+    """The registry as Pods reach it: at the node's address, not at their own."""
+    return f"{cluster.node_address}:{cluster.registry.rpartition(':')[2]}"
+
+
+@pytest.fixture(scope="module")
+def digest(registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The operator's image in the registry, by digest."""
+    # The network that the machine itself has: inside the cluster's there is no package index.
+    outside = ("nsenter", "--net=/proc/1/ns/net", sys.executable, "-m", "tests.e2e.operator_image")
+    done = subprocess.run(
+        outside, cwd=operator_image.ROOT, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr[-2000:]
+    written = tmp_path_factory.mktemp("image") / "digest"
+    return operator_image.push(f"{registry}/{REPOSITORY}:e2e", written)
+
+
+@pytest.fixture(scope="module")
+def operator_pod(
+    kube: Kube, installed: Path, operator_process: OperatorProcess, registry: str, digest: str
+) -> Iterator[str]:
+    """The operator as the chart runs it, ready; its Pod's name. A process again afterwards."""
+    operator_process.stop()
+    kube.patch("Namespace", NAMESPACE, {"metadata": {"labels": RESTRICTED}})
+    image = {"repository": f"{registry}/{REPOSITORY}", "digest": digest}
+    helm("upgrade", "--install", SERVICE_ACCOUNT, str(CHART), "--wait", *_values(image=image))
+    (pod,) = kube.list("Pod", NAMESPACE)
+    yield pod["metadata"]["name"]
+    install_chart()
+    write_kubeconfig(kube, installed)
+
+    def look() -> tuple[bool | None, str]:
+        return (None if kube.list("Pod", NAMESPACE) else True), "it is still there"
+
+    wait_for("the operator's Pod to be gone", look, PATIENCE)
+
+
+@pytest.fixture
+def shop_of_the_pod(
+    kube: Kube,
+    operator_pod: str,
+    operator_process: OperatorProcess,
+    registry: str,
+    team: Key,
+    image: Image,
+    namespace: str,
+    tmp_path: Path,
+) -> Iterator[Shop]:
+    """A release that nobody applied yet, for the operator in its Pod."""
+    trusted = {"team": team.public_pem}
+    kube.apply(manifests.policy(POLICY, trusted, [registry], [namespace]))
+    reachable = f"{registry}/{image.ref.partition('/')[2]}"
+    with ExitStack() as exits:
+        exits.callback(kube.delete, "ReleasePolicy", POLICY)
+        yield Shop(kube, operator_process, namespace, reachable, tmp_path, exits)
+
+
+@pytest.mark.enforce("all")
+def test_the_pod_releases_and_reverts_where_nothing_else_may_run(
+    kube: Kube, operator_pod: str, shop_of_the_pod: Shop
+) -> None:
+    """Only a token bound to the operator's Pod passes the policies here."""
+    shop = shop_of_the_pod
+    v1 = shop.given_serving("v1")
+    v2 = shop.given_serving("v2")
+    answer = shop.when_asked("Rollback", v1.name)
+    assert answer["phase"] == "Succeeded", answer
+    shop.then_serves(v1)
+    assert shop.release.revision(v2.name).phase == "Superseded"
+    (container,) = kube.get("Pod", operator_pod, NAMESPACE)["status"]["containerStatuses"]
+    assert container["restartCount"] == 0
+
+
+def test_the_pod_is_as_confined_as_the_chart_says(kube: Kube, operator_pod: str) -> None:
+    pod = kube.get("Pod", operator_pod, NAMESPACE)
+    (container,) = pod["spec"]["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True
+    assert kube.get("Namespace", NAMESPACE)["metadata"]["labels"].items() >= RESTRICTED.items()
+
+
+def test_the_metrics_service_leads_to_the_pod(kube: Kube, operator_pod: str) -> None:
+    address = kube.get("Service", SERVICE_ACCOUNT, NAMESPACE)["spec"]["clusterIP"]
+    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=5) as answer:
+        assert b"# TYPE " in answer.read()
+
+
+def test_uninstalling_leaves_releases_and_what_they_serve(
+    kube: Kube, shop_of_the_pod: Shop
+) -> None:
+    shop = shop_of_the_pod
+    v1 = shop.given_serving("v1")
+    helm("uninstall", SERVICE_ACCOUNT, "--wait")
+    assert kube.list("ValidatingAdmissionPolicyBinding") == []
+    assert shop.release.active() == v1.name
+    assert shop.replicas_of(v1) == shop.settings["replicas"]
+    users = shop.given_users()
+    users.await_calm("v1")
+    assert users.so_far().failed == 0
+    # Installed again it takes the definitions and the releases over as they are.
+    helm("install", SERVICE_ACCOUNT, str(CHART), *_values(replicas=0))
+    assert shop.release.active() == v1.name
+
+
+def helm(*arguments: str) -> None:
+    """Run the real helm in the operator's namespace."""
+    command = (str(tool("helm")), *arguments, "--namespace", NAMESPACE, "--timeout=3m")
+    operator_image.run(*command)
+
+
+def _values(**values: object) -> tuple[str, ...]:
+    return tuple(
+        part
+        for key, value in values.items()
+        for part in ("--set-json", f"{key}={json.dumps(value)}")
+    )
