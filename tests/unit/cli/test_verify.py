@@ -1,4 +1,4 @@
-"""`kubectl immutable verify` says what the cluster would say, and ends with a matching exit code."""
+"""`kubectl immutable verify` says what the cluster would say; the exit code says it too."""
 
 import asyncio
 import json
