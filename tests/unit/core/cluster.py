@@ -16,7 +16,6 @@ from immutablerelease.api.revision import (
     ContainerEvidence,
     FrozenConfig,
     ResolvedImage,
-    RevisionSpec,
     RevisionStatus,
 )
 from immutablerelease.core.identity import content_hash

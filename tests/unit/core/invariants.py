@@ -49,10 +49,14 @@ def require(invariant: int, holds: bool, message: str) -> None:
 
 
 class Invariants:
-    """Watches one operator in one cluster."""
+    """Watches one operator in one cluster.
 
-    def __init__(self, cluster: Cluster) -> None:
+    Being thorough means to decide again for every plan, in other circumstances and at other times.
+    """
+
+    def __init__(self, cluster: Cluster, *, thorough: bool = True) -> None:
         self.cluster = cluster
+        self.thorough = thorough
         self.decide = decide
         # Whether one was broken; what follows then tells nothing.
         self.broken = False
@@ -88,6 +92,8 @@ class Invariants:
                 require(6, not complete, f"{intent.revision} is made again though it is there")
             if isinstance(intent, WriteReleaseStatus):
                 self._kstatus(snapshot, intent)
+        if not self.thorough:
+            return
         if moves and moves[0].record.reason == "Reverted":
             self._revert_is_unconditional(snapshot, moves[0], now)
         if not plan.intents:

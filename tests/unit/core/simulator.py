@@ -255,11 +255,9 @@ class Operator:
                 self._wake_by(self.cluster.now)
 
     def _probe(self) -> None:
-        snapshot = self.snapshot()
         kept: dict[str, dict[str, dict[str, ProbeState]]] = {}
         for revision, probes in self.plan.probe.items():
-            pods = snapshot.pods.get(revision, ()) if snapshot else ()
-            for pod in pods:
+            for pod in self._pods().get(revision, ()):
                 if pod.ip is None or pod.deleting:
                     continue
                 known = self.probes.get(revision, {}).get(pod.uid, {})
@@ -288,15 +286,12 @@ class Operator:
             return None
         deployments = self._of("Deployment")
         revisions = {stored.name: _revision(stored) for stored in self._of("Revision")}
-        pods: dict[str, list[PodView]] = {}
-        for stored in sorted(self._of("Pod"), key=lambda item: item.name):
-            pods.setdefault(stored.body.revision, []).append(stored.body.view)
         return Snapshot(
             release=Release(_metadata(release), release.body.spec, release.body.status),
             template_hash=content_hash({"template": release.body.spec.template}),
             revisions=revisions,
             deployments={stored.name: _deployment(stored) for stored in deployments},
-            pods={name: tuple(views) for name, views in pods.items()},
+            pods=self._pods(),
             probes=self.probes,
             route=self._route(),
             services=frozenset(stored.name for stored in self._of("RevisionService")),
@@ -310,6 +305,13 @@ class Operator:
 
     def _of(self, kind: str) -> list[Stored]:
         return [stored for stored in self.store.values() if stored.kind == kind]
+
+    def _pods(self) -> dict[str, tuple[PodView, ...]]:
+        pods: dict[str, tuple[PodView, ...]] = {}
+        for stored in sorted(self._of("Pod"), key=lambda item: item.name):
+            revision = stored.body.revision
+            pods[revision] = (*pods.get(revision, ()), stored.body.view)
+        return pods
 
     def _route(self) -> Route:
         service = self.store.get(("Service", NAME))

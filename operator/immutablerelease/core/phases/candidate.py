@@ -126,8 +126,8 @@ def _test(draft: Draft, name: str) -> None:
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft):
         draft.change(name, message="passed its probes; growing to full size")
-    elif not draft.settled:
-        # The record that tells how the last revision was left is overwritten by this move.
+    elif draft.answers or not draft.settled:
+        # Marks of actions, and how the last revision was left, must be on record before this move.
         draft.wake(draft.now + SOON)
     else:
         _promote(draft, name)

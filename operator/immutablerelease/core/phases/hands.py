@@ -24,19 +24,26 @@ Answer = tuple[ActionPhase, str]
 
 
 def carry_out(draft: Draft) -> None:
-    """Answer the oldest action that can be answered now."""
+    """Answer the oldest action that can be answered now.
+
+    While a move that was asked for is under way, only its end or another direction can be asked.
+    """
+    moving = False
     for action in draft.snapshot.actions:
+        running = action.status.phase is ActionPhase.RUNNING
         if action.status.phase in (ActionPhase.SUCCEEDED, ActionPhase.FAILED):
+            continue
+        if moving and action.spec.action in (ActionKind.PROMOTE, ActionKind.RETRY):
             continue
         if draft.moved:
             draft.wake(draft.now + SOON)
             return
-        running = action.status.phase is ActionPhase.RUNNING
         phase, message = (_follow if running else _ACTIONS[action.spec.action])(draft, action)
         ended = None if phase is ActionPhase.RUNNING else draft.now
         status = ActionStatus(phase=phase, message=clip(message), completed_at=ended)
         if status != action.status:
             draft.answers.append(WriteActionStatus(action.metadata.name, status))
+        moving = moving or ended is None
         if ended is not None:
             if action is not draft.snapshot.actions[-1]:
                 draft.wake(draft.now + SOON)

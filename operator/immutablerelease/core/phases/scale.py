@@ -16,7 +16,9 @@ def scale(draft: Draft) -> None:
         if wanted > deployment.replicas:
             draft.do(Scale(name, wanted))
         elif wanted < deployment.replicas:
-            draft.do_later(Scale(name, wanted, unless_routed=name != draft.active))
+            # What is known to be routed has been reckoned with.
+            known = name in (draft.active, draft.snapshot.route.selected)
+            draft.do_later(Scale(name, wanted, unless_routed=not known))
     _make_missing(draft)
     _retire(draft)
     if draft.record is not None and not draft.snapshot.route.current and not draft.moved:
