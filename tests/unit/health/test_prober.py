@@ -73,7 +73,7 @@ async def cluster():
     await cluster.prober.close()
 
 
-async def test_the_pods_of_a_revision_are_asked_evenly_over_the_interval(cluster: Cluster):
+async def test_the_pods_of_a_revision_are_asked_evenly_over_the_interval(cluster: Cluster) -> None:
     cluster.watch("a", "b", "c")
     await cluster.time.pass_(1.99)
     assert [at for at, _ in cluster.asked] == pytest.approx(
@@ -82,27 +82,27 @@ async def test_the_pods_of_a_revision_are_asked_evenly_over_the_interval(cluster
     assert [address for _, address in cluster.asked] == ["a", "b", "c"] * 2
 
 
-async def test_a_pod_that_was_not_asked_yet_is_pending(cluster: Cluster):
+async def test_a_pod_that_was_not_asked_yet_is_pending(cluster: Cluster) -> None:
     cluster.watch("a")
     assert cluster.state("a").outcome is Outcome.PENDING
     assert not cluster.state("a").answers
 
 
-async def test_ticks_do_not_drift_however_long_attempts_take(cluster: Cluster):
+async def test_ticks_do_not_drift_however_long_attempts_take(cluster: Cluster) -> None:
     cluster.takes["a"] = 0.3
     cluster.watch("a")
     await cluster.time.pass_(100.5)
     assert cluster.times("a") == [float(second) for second in range(101)]
 
 
-async def test_a_slow_attempt_skips_the_ticks_that_it_missed(cluster: Cluster):
+async def test_a_slow_attempt_skips_the_ticks_that_it_missed(cluster: Cluster) -> None:
     cluster.takes["a"] = 2.5
     cluster.watch("a")
     await cluster.time.pass_(7)
     assert cluster.times("a") == [0, 3, 6]
 
 
-async def test_what_was_counted_survives_being_watched_again(cluster: Cluster):
+async def test_what_was_counted_survives_being_watched_again(cluster: Cluster) -> None:
     cluster.watch("a")
     await cluster.time.pass_(2.5)
     cluster.watch("a")
@@ -111,7 +111,7 @@ async def test_what_was_counted_survives_being_watched_again(cluster: Cluster):
     assert cluster.times("a") == [0, 1, 2, 3]
 
 
-async def test_another_pod_does_not_disturb_the_count_of_the_first(cluster: Cluster):
+async def test_another_pod_does_not_disturb_the_count_of_the_first(cluster: Cluster) -> None:
     cluster.watch("a")
     await cluster.time.pass_(1.5)
     cluster.watch("a", "b")
@@ -120,7 +120,7 @@ async def test_another_pod_does_not_disturb_the_count_of_the_first(cluster: Clus
     assert cluster.times("b") == [1.5, 2.5, 3.5]
 
 
-async def test_pods_that_come_and_go_never_crowd_the_attempts_of_one(cluster: Cluster):
+async def test_pods_that_come_and_go_never_crowd_the_attempts_of_one(cluster: Cluster) -> None:
     for _ in range(20):
         cluster.watch("z", "a")
         await cluster.time.pass_(0.4)
@@ -145,14 +145,14 @@ async def test_pods_that_come_and_go_never_crowd_the_attempts_of_one(cluster: Cl
     ],
     ids=["another definition", "another address", "another port"],
 )
-async def test_another_question_starts_its_count_over(cluster: Cluster, change):
+async def test_another_question_starts_its_count_over(cluster: Cluster, change) -> None:
     cluster.watch("a")
     await cluster.time.pass_(2.5)
     change(cluster)
     assert cluster.state("a").outcome is Outcome.PENDING
 
 
-async def test_what_is_watched_no_more_is_asked_no_more(cluster: Cluster):
+async def test_what_is_watched_no_more_is_asked_no_more(cluster: Cluster) -> None:
     cluster.watch("a", "b")
     await cluster.time.pass_(0.9)
     cluster.watch("b")
@@ -165,7 +165,7 @@ async def test_what_is_watched_no_more_is_asked_no_more(cluster: Cluster):
     assert max(cluster.times("b")) < 4
 
 
-async def test_two_revisions_are_watched_apart(cluster: Cluster):
+async def test_two_revisions_are_watched_apart(cluster: Cluster) -> None:
     targets = {"r1": [Target("uid-a", "a")], "r2": [Target("uid-b", "b")]}
     cluster.broken.add("b")
     cluster.prober.watch("shop", targets, {"r1": (make(),), "r2": (make(failure_threshold=1),)})
@@ -176,7 +176,7 @@ async def test_two_revisions_are_watched_apart(cluster: Cluster):
     assert set(cluster.prober.states("shop")) == {"r2"}
 
 
-async def test_changes_are_told_and_attempts_are_not(cluster: Cluster):
+async def test_changes_are_told_and_attempts_are_not(cluster: Cluster) -> None:
     cluster.watch("a", probe=make(failure_threshold=3, success_threshold=2))
     told = []
     for broken in [False] * 4 + [True] * 5 + [False] * 4:
@@ -191,7 +191,7 @@ async def test_changes_are_told_and_attempts_are_not(cluster: Cluster):
     ]
 
 
-async def test_a_first_attempt_that_fails_is_told(cluster: Cluster):
+async def test_a_first_attempt_that_fails_is_told(cluster: Cluster) -> None:
     cluster.broken.add("a")
     cluster.watch("a")
     await cluster.time.pass_(0.5)
@@ -199,7 +199,7 @@ async def test_a_first_attempt_that_fails_is_told(cluster: Cluster):
     assert cluster.state("a").message == "broken"
 
 
-async def test_only_so_many_attempts_run_at_once():
+async def test_only_so_many_attempts_run_at_once() -> None:
     cluster = Cluster(concurrency=2)
     addresses = [f"p{number}" for number in range(6)]
     cluster.takes = dict.fromkeys(addresses, 0.5)
@@ -210,13 +210,13 @@ async def test_only_so_many_attempts_run_at_once():
     await cluster.prober.close()
 
 
-async def test_an_interval_of_nothing_is_no_busy_loop(cluster: Cluster):
+async def test_an_interval_of_nothing_is_no_busy_loop(cluster: Cluster) -> None:
     cluster.watch("a", probe=make(interval=0.0))
     await cluster.time.pass_(1)
     assert len(cluster.asked) <= 11
 
 
-async def test_an_attempt_that_raises_does_not_leave_its_pod_unwatched(cluster: Cluster):
+async def test_an_attempt_that_raises_does_not_leave_its_pod_unwatched(cluster: Cluster) -> None:
     async def attempt(probe: Probe, address: str, ports) -> Attempt:
         if not cluster.asked:
             cluster.asked.append((0, address))
@@ -229,7 +229,7 @@ async def test_an_attempt_that_raises_does_not_leave_its_pod_unwatched(cluster: 
     assert cluster.state("a").outcome is Outcome.PASSING
 
 
-async def test_close_waits_until_nothing_runs():
+async def test_close_waits_until_nothing_runs() -> None:
     cluster = Cluster()
     cluster.takes["a"] = 5
     cluster.watch("a", "b")
@@ -245,6 +245,6 @@ async def test_close_waits_until_nothing_runs():
     phase=st.floats(0, 1, exclude_max=True),
     delay=st.floats(0, 1e5),
 )
-def test_a_tick_is_never_early_and_never_an_interval_late(epoch, interval, phase, delay):
+def test_a_tick_is_never_early_and_never_an_interval_late(epoch, interval, phase, delay) -> None:
     at = next_tick(epoch, interval, phase, epoch + delay)
     assert epoch + delay - 1e-3 <= at < epoch + delay + interval + 1e-3

@@ -70,7 +70,7 @@ def setting() -> Setting:
     return Setting()
 
 
-async def test_an_event_says_what_happened_to_what(setting: Setting):
+async def test_an_event_says_what_happened_to_what(setting: Setting) -> None:
     setting.tell()
     (event,) = await setting.written()
     name = event["metadata"].pop("name")
@@ -95,13 +95,13 @@ async def test_an_event_says_what_happened_to_what(setting: Setting):
     }
 
 
-async def test_events_about_objects_of_the_whole_cluster_live_in_default(setting: Setting):
+async def test_events_about_objects_of_the_whole_cluster_live_in_default(setting: Setting) -> None:
     setting.tell(about={"kind": "ReleasePolicy", "metadata": {"name": "all", "uid": "u2"}})
     (event,) = await setting.written()
     assert event["metadata"]["namespace"] == "default"
 
 
-async def test_what_repeats_is_one_event_that_counts(setting: Setting):
+async def test_what_repeats_is_one_event_that_counts(setting: Setting) -> None:
     setting.tell()
     await setting.written()
     for _ in range(4):
@@ -118,7 +118,7 @@ async def test_what_repeats_is_one_event_that_counts(setting: Setting):
     assert without_series == written[0], "the API server lets nothing but the series change"
 
 
-async def test_a_series_is_written_once_a_minute_at_most(setting: Setting):
+async def test_a_series_is_written_once_a_minute_at_most(setting: Setting) -> None:
     setting.tell()
     await setting.written()
     for _ in range(119):
@@ -128,7 +128,7 @@ async def test_a_series_is_written_once_a_minute_at_most(setting: Setting):
     assert len(setting.api.applied) == 2
 
 
-async def test_after_the_window_the_same_is_told_anew(setting: Setting):
+async def test_after_the_window_the_same_is_told_anew(setting: Setting) -> None:
     setting.tell()
     await setting.written()
     setting.seconds += 601
@@ -137,7 +137,7 @@ async def test_after_the_window_the_same_is_told_anew(setting: Setting):
     assert len(setting.api.names) == 2
 
 
-async def test_different_things_are_different_events(setting: Setting):
+async def test_different_things_are_different_events(setting: Setting) -> None:
     setting.tell("one")
     setting.tell("two")
     setting.tell("one", reason="Reverted")
@@ -146,7 +146,7 @@ async def test_different_things_are_different_events(setting: Setting):
     assert len(setting.api.names) == 4
 
 
-async def test_many_notes_of_one_reason_are_combined():
+async def test_many_notes_of_one_reason_are_combined() -> None:
     setting = Setting(notes=3)
     for number in range(20):
         setting.seconds += 1
@@ -157,14 +157,14 @@ async def test_many_notes_of_one_reason_are_combined():
     assert written[-1]["series"]["count"] == 17
 
 
-async def test_long_notes_are_cut_to_what_the_api_server_takes(setting: Setting):
+async def test_long_notes_are_cut_to_what_the_api_server_takes(setting: Setting) -> None:
     setting.tell("ü" * 2000)
     (event,) = await setting.written()
     assert len(event["note"].encode()) <= 1024
     assert event["note"].endswith("ü...")
 
 
-async def test_a_flood_is_dropped_and_counted():
+async def test_a_flood_is_dropped_and_counted() -> None:
     setting = Setting(waiting=5, notes=100)
     for number in range(8):
         setting.tell(f"note {number}")
@@ -172,7 +172,7 @@ async def test_a_flood_is_dropped_and_counted():
     assert len(await setting.written()) == 5
 
 
-async def test_memory_is_bounded():
+async def test_memory_is_bounded() -> None:
     setting = Setting(remembered=50, waiting=10)
     for number in range(500):
         setting.tell(about={"kind": "X", "metadata": {"name": "x", "uid": f"u{number}"}})
@@ -183,7 +183,9 @@ async def test_memory_is_bounded():
 @pytest.mark.parametrize(
     "fault", [Forbidden("no"), RuntimeError("a bug")], ids=["refused", "unexpected"]
 )
-async def test_an_event_that_cannot_be_written_harms_nobody(setting: Setting, fault: Exception):
+async def test_an_event_that_cannot_be_written_harms_nobody(
+    setting: Setting, fault: Exception
+) -> None:
     setting.api.fault = fault
     setting.tell("one")
     await setting.written()
@@ -193,6 +195,6 @@ async def test_an_event_that_cannot_be_written_harms_nobody(setting: Setting, fa
     assert len(await setting.written()) == 1
 
 
-async def test_the_end_does_not_wait_for_an_api_server_that_hangs(setting: Setting):
+async def test_the_end_does_not_wait_for_an_api_server_that_hangs(setting: Setting) -> None:
     setting.tell()
     await asyncio.wait_for(setting.events.drain(0.01), 1)

@@ -128,7 +128,7 @@ async def harness() -> AsyncIterator[Harness]:
     ],
     ids=lambda kind: kind.plural,
 )
-def test_the_client_asks_for_the_kinds_that_the_crds_serve(kind: Kind, served: kinds.Kind):
+def test_the_client_asks_for_the_kinds_that_the_crds_serve(kind: Kind, served: kinds.Kind) -> None:
     assert (kind.kind, kind.plural) == (served.name, served.plural)
     assert kind.namespaced == (served.scope == "Namespaced")
 
@@ -143,18 +143,20 @@ def test_the_client_asks_for_the_kinds_that_the_crds_serve(kind: Kind, served: k
         (PODS, "web", "../x?y", "", "/api/v1/namespaces/web/pods/..%2Fx%3Fy"),
     ],
 )
-def test_paths(kind: Kind, namespace: str, name: str, subresource: str, path: str):
+def test_paths(kind: Kind, namespace: str, name: str, subresource: str, path: str) -> None:
     assert kind.path(namespace, name, subresource) == path
 
 
-async def test_get_returns_the_dict(harness: Harness):
+async def test_get_returns_the_dict(harness: Harness) -> None:
     harness.script(answer(200, SERVICE))
     assert await harness.api.get(SERVICES, "web", "shop") == SERVICE
     assert harness.server.requests[0].path == "/api/v1/namespaces/web/services/shop"
     assert harness.observed == [("get", "200")]
 
 
-async def test_apply_is_a_forced_server_side_apply_of_the_operators_manager(harness: Harness):
+async def test_apply_is_a_forced_server_side_apply_of_the_operators_manager(
+    harness: Harness,
+) -> None:
     harness.script(answer(200, SERVICE))
     await harness.api.apply(SERVICES, "web", SERVICE, subresource="status")
     request = harness.server.requests[0]
@@ -169,7 +171,7 @@ async def test_apply_is_a_forced_server_side_apply_of_the_operators_manager(harn
     }
 
 
-async def test_delete_names_the_uid_that_it_means(harness: Harness):
+async def test_delete_names_the_uid_that_it_means(harness: Harness) -> None:
     harness.script(answer(200, {"kind": "Status"}))
     await harness.api.delete(PODS, "web", "a", uid="u1", propagation="Foreground")
     assert json.loads(harness.server.bodies[0]) == {
@@ -180,7 +182,9 @@ async def test_delete_names_the_uid_that_it_means(harness: Harness):
     }
 
 
-async def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are(harness: Harness):
+async def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are(
+    harness: Harness,
+) -> None:
     harness.script(
         answer(200, {"metadata": {"continue": "more"}, "items": [{"metadata": {"name": "a"}}]}),
         answer(200, {"metadata": {}, "items": [{"metadata": {"name": "b"}}]}),
@@ -193,20 +197,20 @@ async def test_a_list_is_read_page_by_page_and_its_items_say_what_they_are(harne
     assert dict(second.query) == {"limit": "250", "labelSelector": "x=y", "continue": "more"}
 
 
-async def test_a_list_whose_pages_expired_begins_anew(harness: Harness):
+async def test_a_list_whose_pages_expired_begins_anew(harness: Harness) -> None:
     page = answer(200, {"metadata": {"continue": "old"}, "items": [{"metadata": {"name": "a"}}]})
     whole = answer(200, {"metadata": {}, "items": [{"metadata": {"name": "a"}}]})
     harness.script(page, status(410, "expired", "Expired"), whole)
     assert len(await harness.api.list(PODS, "web")) == 1
 
 
-async def test_a_list_that_always_expires_is_given_up(harness: Harness):
+async def test_a_list_that_always_expires_is_given_up(harness: Harness) -> None:
     harness.script(*[status(410, "expired", "Expired")] * 3)
     with pytest.raises(Unavailable, match="expired"):
         await harness.api.list(PODS, "web")
 
 
-async def test_an_empty_list_may_come_as_null(harness: Harness):
+async def test_an_empty_list_may_come_as_null(harness: Harness) -> None:
     harness.script(answer(200, {"metadata": {}, "items": None}))
     assert await harness.api.list(PODS, "web") == []
 
@@ -238,7 +242,9 @@ async def test_an_empty_list_may_come_as_null(harness: Harness):
         "an unknown refusal is not repeated",
     ],
 )
-async def test_refusals(harness: Harness, reply: Answer, error: type[ApiError], message: str):
+async def test_refusals(
+    harness: Harness, reply: Answer, error: type[ApiError], message: str
+) -> None:
     harness.script(reply)
     with pytest.raises(error) as caught:
         await harness.api.get(PODS, "web", "a")
@@ -252,14 +258,14 @@ async def test_refusals(harness: Harness, reply: Answer, error: type[ApiError], 
     [status(500, "etcd"), status(503, "starting"), status(429, "slow down"), reset, hang, half],
     ids=["500", "503", "429", "connection reset", "no answer", "half an answer"],
 )
-async def test_what_passes_is_tried_again(harness: Harness, fault: Answer):
+async def test_what_passes_is_tried_again(harness: Harness, fault: Answer) -> None:
     harness.script(fault, answer(200, SERVICE))
     assert await harness.api.apply(SERVICES, "web", SERVICE) == SERVICE
     assert len(harness.pauses) == 1
     assert harness.observed[-1] == ("apply", "200")
 
 
-async def test_pauses_grow_and_tries_are_bounded(harness: Harness):
+async def test_pauses_grow_and_tries_are_bounded(harness: Harness) -> None:
     harness.script(*[status(500, "etcd")] * 4)
     with pytest.raises(Unavailable, match="etcd"):
         await harness.api.get(PODS, "web", "a")
@@ -268,13 +274,13 @@ async def test_pauses_grow_and_tries_are_bounded(harness: Harness):
         assert longest / 2 <= pause <= longest
 
 
-async def test_retry_after_is_honoured(harness: Harness):
+async def test_retry_after_is_honoured(harness: Harness) -> None:
     harness.script(status(429, "slow down", Retry_After="3"), answer(200, SERVICE))
     await harness.api.get(SERVICES, "web", "shop")
     assert 3 <= harness.pauses[0] <= 3.25
 
 
-async def test_a_long_retry_after_is_left_to_the_caller(harness: Harness):
+async def test_a_long_retry_after_is_left_to_the_caller(harness: Harness) -> None:
     harness.script(status(429, "slow down", Retry_After="60"))
     with pytest.raises(Unavailable) as caught:
         await harness.api.get(SERVICES, "web", "shop")
@@ -285,19 +291,21 @@ async def test_a_long_retry_after_is_left_to_the_caller(harness: Harness):
 @pytest.mark.parametrize(
     "fault", [status(500, "etcd"), reset, hang], ids=["500", "connection reset", "no answer"]
 )
-async def test_a_create_that_may_have_happened_is_not_repeated(harness: Harness, fault: Answer):
+async def test_a_create_that_may_have_happened_is_not_repeated(
+    harness: Harness, fault: Answer
+) -> None:
     harness.script(fault)
     with pytest.raises(Unavailable):
         await harness.api.create(SERVICES, "web", SERVICE)
     assert len(harness.server.requests) == 1
 
 
-async def test_a_create_that_was_turned_away_is_repeated(harness: Harness):
+async def test_a_create_that_was_turned_away_is_repeated(harness: Harness) -> None:
     harness.script(status(429, "slow down"), answer(201, SERVICE))
     assert await harness.api.create(SERVICES, "web", SERVICE) == SERVICE
 
 
-async def test_a_replace_of_an_old_version_is_a_conflict(harness: Harness):
+async def test_a_replace_of_an_old_version_is_a_conflict(harness: Harness) -> None:
     harness.script(status(409, "the object has been modified", "Conflict"))
     lease = {"metadata": {"name": "leader", "resourceVersion": "5"}, "spec": {}}
     with pytest.raises(Conflict):
@@ -306,14 +314,14 @@ async def test_a_replace_of_an_old_version_is_a_conflict(harness: Harness):
     assert harness.server.requests[0].method == "PUT"
 
 
-async def test_no_answer_is_told_as_such(harness: Harness):
+async def test_no_answer_is_told_as_such(harness: Harness) -> None:
     harness.script(*[hang] * 4)
     with pytest.raises(Unavailable, match=r"no answer within 0.15 s"):
         await harness.api.get(PODS, "web", "a")
     assert harness.observed == [("get", "error")] * 4
 
 
-async def test_nobody_listening_is_unavailable():
+async def test_nobody_listening_is_unavailable() -> None:
     api = KubeApi(
         Configuration(host="http://127.0.0.1:1"), limits=Limits(attempts=2, first_pause=0.001)
     )
@@ -322,7 +330,7 @@ async def test_nobody_listening_is_unavailable():
     await api.close()
 
 
-async def test_a_rotated_token_is_read_again(harness: Harness):
+async def test_a_rotated_token_is_read_again(harness: Harness) -> None:
     harness.script(status(401, "Unauthorized"), answer(200, SERVICE))
     await harness.api.get(SERVICES, "web", "shop")
     first, second = harness.server.requests
@@ -330,7 +338,9 @@ async def test_a_rotated_token_is_read_again(harness: Harness):
     assert second.headers["Authorization"] == "Bearer token-1"
 
 
-async def test_credentials_that_are_refused_again_and_again_are_unavailable(harness: Harness):
+async def test_credentials_that_are_refused_again_and_again_are_unavailable(
+    harness: Harness,
+) -> None:
     harness.script(*[status(401, "Unauthorized")] * 4)
     with pytest.raises(Unavailable, match="Unauthorized"):
         await harness.api.get(SERVICES, "web", "shop")
@@ -338,7 +348,7 @@ async def test_credentials_that_are_refused_again_and_again_are_unavailable(harn
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]"], ids=["not JSON", "no object"])
-async def test_an_answer_of_something_else_is_unavailable(harness: Harness, body: str):
+async def test_an_answer_of_something_else_is_unavailable(harness: Harness, body: str) -> None:
     async def respond(request: web.Request) -> web.Response:
         return web.Response(text=body)
 
@@ -347,7 +357,7 @@ async def test_an_answer_of_something_else_is_unavailable(harness: Harness, body
         await harness.api.get(PODS, "web", "a")
 
 
-async def test_an_error_page_of_a_proxy_is_quoted(harness: Harness):
+async def test_an_error_page_of_a_proxy_is_quoted(harness: Harness) -> None:
     async def respond(request: web.Request) -> web.Response:
         return web.Response(status=502, text="<html>Bad Gateway</html>\n")
 

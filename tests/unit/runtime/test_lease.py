@@ -142,7 +142,7 @@ async def setting() -> AsyncIterator[Setting]:
     await setting.close()
 
 
-async def test_the_first_one_leads_and_keeps_leading(setting: Setting):
+async def test_the_first_one_leads_and_keeps_leading(setting: Setting) -> None:
     first = setting.start("a")
     await setting.pass_(1)
     second = setting.start("b")
@@ -153,7 +153,7 @@ async def test_the_first_one_leads_and_keeps_leading(setting: Setting):
     assert setting.cluster.spec["leaseTransitions"] == 0
 
 
-async def test_the_record_is_as_other_tools_read_it(setting: Setting):
+async def test_the_record_is_as_other_tools_read_it(setting: Setting) -> None:
     setting.start("a")
     await setting.pass_(5)
     spec = setting.cluster.spec
@@ -162,7 +162,7 @@ async def test_the_record_is_as_other_tools_read_it(setting: Setting):
     assert spec["renewTime"] > spec["acquireTime"]
 
 
-async def test_one_that_ends_in_order_hands_over_at_once(setting: Setting):
+async def test_one_that_ends_in_order_hands_over_at_once(setting: Setting) -> None:
     first, second = setting.start("a"), setting.start("b")
     await setting.pass_(10)
     await first.stop()
@@ -173,7 +173,7 @@ async def test_one_that_ends_in_order_hands_over_at_once(setting: Setting):
     assert first.told == ["acquired"], "ending is not losing"
 
 
-async def test_one_that_is_killed_is_succeeded_when_its_lease_runs_out(setting: Setting):
+async def test_one_that_is_killed_is_succeeded_when_its_lease_runs_out(setting: Setting) -> None:
     first, second = setting.start("a"), setting.start("b")
     await setting.pass_(30)
     first.kill()
@@ -183,7 +183,7 @@ async def test_one_that_is_killed_is_succeeded_when_its_lease_runs_out(setting: 
     assert second.told == ["acquired"]
 
 
-async def test_a_holder_that_is_cut_off_stops_before_another_begins(setting: Setting):
+async def test_a_holder_that_is_cut_off_stops_before_another_begins(setting: Setting) -> None:
     first, second = setting.start("a"), setting.start("b")
     await setting.pass_(30)
     first.api.fault = "down"
@@ -195,7 +195,7 @@ async def test_a_holder_that_is_cut_off_stops_before_another_begins(setting: Set
     assert first.task.done(), "it must not come back"
 
 
-async def test_a_short_outage_is_survived(setting: Setting):
+async def test_a_short_outage_is_survived(setting: Setting) -> None:
     first = setting.start("a")
     setting.start("b")
     await setting.pass_(30)
@@ -208,7 +208,7 @@ async def test_a_short_outage_is_survived(setting: Setting):
     assert first.told == ["acquired"]
 
 
-async def test_a_write_whose_answer_was_lost_is_recognised(setting: Setting):
+async def test_a_write_whose_answer_was_lost_is_recognised(setting: Setting) -> None:
     first = setting.start("a")
     first.api.fault = "mute"
     await setting.pass_(5)
@@ -222,7 +222,7 @@ async def test_a_write_whose_answer_was_lost_is_recognised(setting: Setting):
     assert first.told == ["acquired"]
 
 
-async def test_a_stolen_lease_is_lost_at_the_next_renewal(setting: Setting):
+async def test_a_stolen_lease_is_lost_at_the_next_renewal(setting: Setting) -> None:
     first = setting.start("a")
     await setting.pass_(5)
     stolen = setting.cluster.read()
@@ -233,7 +233,7 @@ async def test_a_stolen_lease_is_lost_at_the_next_renewal(setting: Setting):
     assert setting.cluster.spec["holderIdentity"] == "thief", "it is not for us to release"
 
 
-async def test_a_deleted_lease_is_made_again_by_its_holder(setting: Setting):
+async def test_a_deleted_lease_is_made_again_by_its_holder(setting: Setting) -> None:
     first, second = setting.start("a"), setting.start("b")
     await setting.pass_(30)
     setting.cluster.lease = None
@@ -242,7 +242,7 @@ async def test_a_deleted_lease_is_made_again_by_its_holder(setting: Setting):
     assert second.told == []
 
 
-async def test_the_clocks_of_others_do_not_matter(setting: Setting):
+async def test_the_clocks_of_others_do_not_matter(setting: Setting) -> None:
     setting.start("a")
     await setting.pass_(5)
     second = setting.start("b")
@@ -254,7 +254,9 @@ async def test_the_clocks_of_others_do_not_matter(setting: Setting):
     assert second.told == []
 
 
-async def test_one_that_starts_beside_a_dead_record_waits_until_it_ran_out(setting: Setting):
+async def test_one_that_starts_beside_a_dead_record_waits_until_it_ran_out(
+    setting: Setting,
+) -> None:
     setting.cluster.create(
         {
             "metadata": {"name": "leader"},
@@ -269,7 +271,7 @@ async def test_one_that_starts_beside_a_dead_record_waits_until_it_ran_out(setti
     assert setting.cluster.spec["leaseTransitions"] == 5
 
 
-async def test_a_request_that_hangs_does_not_keep_the_holder_from_giving_up():
+async def test_a_request_that_hangs_does_not_keep_the_holder_from_giving_up() -> None:
     loop = asyncio.get_running_loop()
     process = Process(
         "a",
@@ -294,7 +296,7 @@ async def test_a_request_that_hangs_does_not_keep_the_holder_from_giving_up():
         {"lease": 15, "renew": 10, "retry": 0},
     ],
 )
-def test_terms_that_cannot_be_kept_are_refused(durations):
+def test_terms_that_cannot_be_kept_are_refused(durations) -> None:
     with pytest.raises(ValueError, match="must outlast"):
         Terms(**durations)
 
@@ -310,7 +312,7 @@ def test_terms_that_cannot_be_kept_are_refused(durations):
     )
 )
 @settings(max_examples=40, deadline=None)
-def test_whatever_happens_never_two_work_and_in_the_end_one_does(steps):
+def test_whatever_happens_never_two_work_and_in_the_end_one_does(steps) -> None:
     async def play() -> None:
         setting = Setting()
         processes = {name: setting.start(name) for name in "abc"}

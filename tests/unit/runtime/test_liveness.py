@@ -24,12 +24,12 @@ def setting() -> Setting:
     return Setting()
 
 
-def test_an_idle_operator_is_alive(setting: Setting):
+def test_an_idle_operator_is_alive(setting: Setting) -> None:
     setting.now += 1_000_000
     assert setting.health.alive() is None
 
 
-async def test_a_key_that_is_handled_too_long_is_named(setting: Setting):
+async def test_a_key_that_is_handled_too_long_is_named(setting: Setting) -> None:
     setting.queue.add("web/shop")
     await setting.queue.get()
     setting.now += 10
@@ -38,13 +38,13 @@ async def test_a_key_that_is_handled_too_long_is_named(setting: Setting):
     assert setting.health.alive() == "web/shop is being reconciled for 11 s; limit 10 s"
 
 
-def test_a_key_that_nobody_takes_is_a_stall(setting: Setting):
+def test_a_key_that_nobody_takes_is_a_stall(setting: Setting) -> None:
     setting.queue.add("web/shop")
     setting.now += 11
     assert setting.health.alive() == "a release waits for a worker for 11 s; limit 10 s"
 
 
-def test_a_kind_that_was_not_heard_of_for_long_is_named(setting: Setting):
+def test_a_kind_that_was_not_heard_of_for_long_is_named(setting: Setting) -> None:
     setting.health.watches.saw("pods")
     setting.now += 60
     setting.health.watches.listed("pods")
@@ -56,14 +56,14 @@ def test_a_kind_that_was_not_heard_of_for_long_is_named(setting: Setting):
     )
 
 
-def test_a_quiet_watch_is_not_taken_for_a_dead_one(setting: Setting):
+def test_a_quiet_watch_is_not_taken_for_a_dead_one(setting: Setting) -> None:
     for _ in range(50):
         setting.health.watches.listed("pods", news=False)
         setting.now += 60
         assert setting.health.alive() is None
 
 
-def test_a_watch_that_does_not_deliver_what_a_list_found_is_dead(setting: Setting):
+def test_a_watch_that_does_not_deliver_what_a_list_found_is_dead(setting: Setting) -> None:
     setting.health.watches.listed("pods", news=True)
     setting.now += 15
     setting.health.watches.listed("pods", news=True)
@@ -74,7 +74,7 @@ def test_a_watch_that_does_not_deliver_what_a_list_found_is_dead(setting: Settin
     )
 
 
-def test_a_watch_that_delivers_late_is_alive(setting: Setting):
+def test_a_watch_that_delivers_late_is_alive(setting: Setting) -> None:
     setting.health.watches.listed("pods", news=True)
     setting.now += 1
     setting.health.watches.saw("pods")
@@ -82,13 +82,13 @@ def test_a_watch_that_delivers_late_is_alive(setting: Setting):
     assert setting.health.alive() is None
 
 
-def test_nobody_asks_for_traffic_before_the_cluster_was_read(setting: Setting):
+def test_nobody_asks_for_traffic_before_the_cluster_was_read(setting: Setting) -> None:
     assert setting.health.ready() == "the cluster is being read for the first time"
     setting.health.filled = True
     assert setting.health.ready() is None
 
 
-def test_who_stands_by_is_ready_and_alive(setting: Setting):
+def test_who_stands_by_is_ready_and_alive(setting: Setting) -> None:
     setting.health.standby = True
     setting.health.watches.saw("pods")
     setting.now += 1000

@@ -20,12 +20,12 @@ def value(metrics: Metrics, name: str, /, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-def test_every_phase_is_shown_from_the_start(metrics: Metrics):
+def test_every_phase_is_shown_from_the_start(metrics: Metrics) -> None:
     for phase in ReleasePhase:
         assert value(metrics, "immutable_release_releases", phase=phase.value) == 0
 
 
-def test_a_release_counts_once_in_the_phase_that_it_has(metrics: Metrics):
+def test_a_release_counts_once_in_the_phase_that_it_has(metrics: Metrics) -> None:
     metrics.phase("web/shop", "Progressing")
     metrics.phase("web/shop", "Active")
     metrics.phase("web/shop", "Active")
@@ -37,7 +37,7 @@ def test_a_release_counts_once_in_the_phase_that_it_has(metrics: Metrics):
     assert value(metrics, "immutable_release_releases", phase="Active") == 1
 
 
-def test_what_happened_is_counted_by_its_kind(metrics: Metrics):
+def test_what_happened_is_counted_by_its_kind(metrics: Metrics) -> None:
     metrics.reconciled("changed", 0.02)
     metrics.reverted("ProbeFailed")
     metrics.on_verdict(Verdict("Refused", "Unsigned", "no signature"), 1.5)
@@ -59,7 +59,7 @@ def test_what_happened_is_counted_by_its_kind(metrics: Metrics):
     assert value(metrics, "rest_client_request_duration_seconds_count", verb="apply") == 2
 
 
-async def test_the_queue_is_shown_as_it_is(metrics: Metrics):
+async def test_the_queue_is_shown_as_it_is(metrics: Metrics) -> None:
     now = [100.0]
     queue: WorkQueue[str] = WorkQueue(
         clock=lambda: now[0],
@@ -84,7 +84,7 @@ async def test_the_queue_is_shown_as_it_is(metrics: Metrics):
     queue.shut_down()
 
 
-def test_the_number_of_series_does_not_grow_with_the_number_of_releases(metrics: Metrics):
+def test_the_number_of_series_does_not_grow_with_the_number_of_releases(metrics: Metrics) -> None:
     metrics.phase("web/r0", "Active")
     before = generate_latest(metrics.registry).count(b"\n")
     for number in range(1000):

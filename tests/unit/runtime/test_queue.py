@@ -32,7 +32,7 @@ async def taken(queue: WorkQueue[str]) -> str | None:
         return None
 
 
-async def test_a_key_added_twice_is_given_out_once():
+async def test_a_key_added_twice_is_given_out_once() -> None:
     queue = queue_with(Clock())
     queue.add("a")
     queue.add("a")
@@ -40,14 +40,14 @@ async def test_a_key_added_twice_is_given_out_once():
     assert await taken(queue) is None
 
 
-async def test_keys_come_in_the_order_in_which_they_began_to_wait():
+async def test_keys_come_in_the_order_in_which_they_began_to_wait() -> None:
     queue = queue_with(Clock())
     for key in ("b", "a", "b", "c"):
         queue.add(key)
     assert [await taken(queue) for _ in range(3)] == ["b", "a", "c"]
 
 
-async def test_a_key_added_while_it_is_handled_comes_again_once_it_is_done():
+async def test_a_key_added_while_it_is_handled_comes_again_once_it_is_done() -> None:
     queue = queue_with(Clock())
     queue.add("a")
     assert await taken(queue) == "a"
@@ -60,7 +60,7 @@ async def test_a_key_added_while_it_is_handled_comes_again_once_it_is_done():
     assert await taken(queue) is None
 
 
-async def test_of_two_wake_ups_the_earlier_counts():
+async def test_of_two_wake_ups_the_earlier_counts() -> None:
     clock = Clock()
     queue = queue_with(clock)
     queue.add_after("a", 30)
@@ -75,7 +75,7 @@ async def test_of_two_wake_ups_the_earlier_counts():
     assert await taken(queue) is None
 
 
-async def test_a_wake_up_that_is_due_wakes_a_worker_that_waits_already():
+async def test_a_wake_up_that_is_due_wakes_a_worker_that_waits_already() -> None:
     queue: WorkQueue[str] = WorkQueue(jitter=random.Random(7))  # noqa: S311
     worker = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
@@ -83,7 +83,7 @@ async def test_a_wake_up_that_is_due_wakes_a_worker_that_waits_already():
     assert await asyncio.wait_for(worker, 1) == "a"
 
 
-async def test_a_moved_wake_up_leaves_nothing_behind():
+async def test_a_moved_wake_up_leaves_nothing_behind() -> None:
     clock = Clock()
     queue = queue_with(clock)
     for seconds in range(5000, 0, -1):
@@ -91,7 +91,7 @@ async def test_a_moved_wake_up_leaves_nothing_behind():
     assert len(queue._heap) <= 65
 
 
-async def test_pauses_double_up_to_the_limit_and_start_over_when_forgotten():
+async def test_pauses_double_up_to_the_limit_and_start_over_when_forgotten() -> None:
     clock = Clock()
     queue = queue_with(clock, base_delay=1.0, max_delay=8.0)
     pauses = []
@@ -111,14 +111,14 @@ async def test_pauses_double_up_to_the_limit_and_start_over_when_forgotten():
     assert await taken(queue) == "a"
 
 
-async def test_a_key_that_failed_a_thousand_times_still_gets_a_pause():
+async def test_a_key_that_failed_a_thousand_times_still_gets_a_pause() -> None:
     queue = queue_with(Clock())
     queue._failures["a"] = 5000
     queue.add_rate_limited("a")
     assert await taken(queue) is None
 
 
-async def test_a_cancelled_key_is_not_woken():
+async def test_a_cancelled_key_is_not_woken() -> None:
     clock = Clock()
     queue = queue_with(clock)
     queue.add_after("a", 5)
@@ -127,7 +127,7 @@ async def test_a_cancelled_key_is_not_woken():
     assert await taken(queue) is None
 
 
-async def test_a_worker_cancelled_as_it_is_woken_passes_the_key_on():
+async def test_a_worker_cancelled_as_it_is_woken_passes_the_key_on() -> None:
     queue = queue_with(Clock())
     first, second = asyncio.create_task(queue.get()), asyncio.create_task(queue.get())
     await asyncio.sleep(0)
@@ -136,7 +136,7 @@ async def test_a_worker_cancelled_as_it_is_woken_passes_the_key_on():
     assert await asyncio.wait_for(second, 1) == "a"
 
 
-async def test_shut_down_ends_every_worker_and_gives_out_nothing_more():
+async def test_shut_down_ends_every_worker_and_gives_out_nothing_more() -> None:
     queue = queue_with(Clock())
     worker = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
@@ -149,7 +149,7 @@ async def test_shut_down_ends_every_worker_and_gives_out_nothing_more():
         await queue.get()
 
 
-async def test_ages_tell_what_waits_and_what_is_handled():
+async def test_ages_tell_what_waits_and_what_is_handled() -> None:
     clock = Clock()
     queue = queue_with(clock)
     assert queue.oldest_age == 0
@@ -163,7 +163,7 @@ async def test_ages_tell_what_waits_and_what_is_handled():
     assert queue.oldest_age == 7
 
 
-async def test_the_observer_hears_of_every_step():
+async def test_the_observer_hears_of_every_step() -> None:
     class Recorder(Observer):
         def __init__(self) -> None:
             self.seen: list[str] = []
@@ -191,7 +191,7 @@ async def test_the_observer_hears_of_every_step():
     assert recorder.seen == ["added", "taken 2", "finished 3", "retried"]
 
 
-async def test_workers_share_the_keys_and_never_a_key():
+async def test_workers_share_the_keys_and_never_a_key() -> None:
     queue: WorkQueue[int] = WorkQueue(jitter=random.Random(7))  # noqa: S311
     active: set[int] = set()
     handled: Counter[int] = Counter()
@@ -213,7 +213,7 @@ async def test_workers_share_the_keys_and_never_a_key():
     assert set(handled.values()) == {3}
 
 
-async def test_a_handler_that_raises_ends_the_workers_and_the_error_is_told():
+async def test_a_handler_that_raises_ends_the_workers_and_the_error_is_told() -> None:
     queue = queue_with(Clock())
 
     async def handle(key: str) -> None:

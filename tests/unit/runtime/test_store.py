@@ -32,7 +32,7 @@ def names(objects: Iterable[dict]) -> list[str]:
     return [obj["metadata"]["name"] for obj in objects]
 
 
-def test_what_was_put_is_found_by_name_and_by_release():
+def test_what_was_put_is_found_by_name_and_by_release() -> None:
     store = Store()
     assert store.put(SERVICES, make("a"))
     assert store.put(SERVICES, make("b", uid="u2", release="other"))
@@ -46,20 +46,20 @@ def test_what_was_put_is_found_by_name_and_by_release():
 
 
 @pytest.mark.parametrize("version", [4, 5], ids=["older", "the same"])
-def test_a_version_that_is_no_news_changes_nothing(version):
+def test_a_version_that_is_no_news_changes_nothing(version) -> None:
     store = Store()
     store.put(SERVICES, make(version=5, spec={"new": True}))
     assert not store.put(SERVICES, make(version=version, spec={"new": False}))
     assert store.get(SERVICES, "web", "shop-1")["spec"] == {"new": True}
 
 
-def test_versions_are_compared_as_numbers():
+def test_versions_are_compared_as_numbers() -> None:
     store = Store()
     store.put(SERVICES, make(version=9))
     assert store.put(SERVICES, make(version=10))
 
 
-def test_a_late_event_of_a_deleted_object_does_not_bring_it_back():
+def test_a_late_event_of_a_deleted_object_does_not_bring_it_back() -> None:
     store = Store()
     store.put(SERVICES, make(version=5))
     store.remove(SERVICES, make(version=8))
@@ -68,14 +68,14 @@ def test_a_late_event_of_a_deleted_object_does_not_bring_it_back():
     assert store.of_release(SERVICES, "web", "shop") == []
 
 
-def test_another_object_may_take_the_name_of_a_deleted_one():
+def test_another_object_may_take_the_name_of_a_deleted_one() -> None:
     store = Store()
     store.put(SERVICES, make(version=5))
     store.remove(SERVICES, make(version=8))
     assert store.put(SERVICES, make(version=9, uid="u2"))
 
 
-def test_a_late_deletion_of_the_former_holder_of_a_name_removes_nothing():
+def test_a_late_deletion_of_the_former_holder_of_a_name_removes_nothing() -> None:
     store = Store()
     store.put(SERVICES, make(version=5))
     assert store.put(SERVICES, make(version=9, uid="u2"))
@@ -86,7 +86,7 @@ def test_a_late_deletion_of_the_former_holder_of_a_name_removes_nothing():
     assert not store.put(SERVICES, make(version=7)), "the former holder came back later"
 
 
-def test_an_object_that_changes_its_release_is_found_by_the_new_one_only():
+def test_an_object_that_changes_its_release_is_found_by_the_new_one_only() -> None:
     store = Store()
     store.put(SERVICES, make(version=1))
     store.put(SERVICES, make(version=2, release="other"))
@@ -95,13 +95,13 @@ def test_an_object_that_changes_its_release_is_found_by_the_new_one_only():
 
 
 @pytest.mark.parametrize("kind", [REVISIONS, ACTIONS], ids=lambda kind: kind.plural)
-def test_the_operators_own_kinds_belong_to_the_release_that_their_spec_names(kind: Kind):
+def test_the_operators_own_kinds_belong_to_the_release_that_their_spec_names(kind: Kind) -> None:
     store = Store()
     store.put(kind, make(release=None, spec={"release": "shop"}))
     assert names(store.of_release(kind, "web", "shop")) == ["shop-1"]
 
 
-def test_what_a_full_list_does_not_hold_is_removed_and_returned():
+def test_what_a_full_list_does_not_hold_is_removed_and_returned() -> None:
     store = Store()
     store.put(SERVICES, make("a", uid="u1"))
     store.put(SERVICES, make("b", uid="u2"))
@@ -112,7 +112,7 @@ def test_what_a_full_list_does_not_hold_is_removed_and_returned():
     assert not store.put(SERVICES, make("b", uid="u2", version=1)), "a ghost came back"
 
 
-def test_no_late_event_of_what_a_list_did_not_hold_brings_it_back():
+def test_no_late_event_of_what_a_list_did_not_hold_brings_it_back() -> None:
     store = Store()
     store.put(SERVICES, make("b", uid="u2", version=3))
     store.put(SERVICES, make("a", uid="u1", version=9))
@@ -120,7 +120,7 @@ def test_no_late_event_of_what_a_list_did_not_hold_brings_it_back():
     assert not store.put(SERVICES, make("b", uid="u2", version=7))
 
 
-def test_an_object_that_gets_back_the_label_it_is_watched_by_comes_back():
+def test_an_object_that_gets_back_the_label_it_is_watched_by_comes_back() -> None:
     store = Store()
     store.put(SERVICES, make(version=5))
     store.remove(SERVICES, make(version=8))
@@ -129,7 +129,7 @@ def test_an_object_that_gets_back_the_label_it_is_watched_by_comes_back():
     assert store.get(SERVICES, "web", "shop-1") is not None, "a late deletion removed it"
 
 
-def test_an_object_that_appeared_after_the_list_was_asked_for_stays():
+def test_an_object_that_appeared_after_the_list_was_asked_for_stays() -> None:
     store = Store()
     since = store.mark()
     store.put(SERVICES, make("young"))
@@ -137,7 +137,7 @@ def test_an_object_that_appeared_after_the_list_was_asked_for_stays():
     assert names(store.all(SERVICES)) == ["young"]
 
 
-def test_a_name_that_was_taken_over_is_pruned_for_its_former_holder():
+def test_a_name_that_was_taken_over_is_pruned_for_its_former_holder() -> None:
     store = Store()
     store.put(SERVICES, make(uid="u1", version=5))
     listed = make(uid="u2", version=9)
@@ -145,7 +145,7 @@ def test_a_name_that_was_taken_over_is_pruned_for_its_former_holder():
     assert store.put(SERVICES, listed)
 
 
-def test_what_is_handed_out_is_the_callers_own():
+def test_what_is_handed_out_is_the_callers_own() -> None:
     store = Store()
     given_in = make(spec={"list": [1]})
     store.put(SERVICES, given_in)
@@ -154,20 +154,20 @@ def test_what_is_handed_out_is_the_callers_own():
     assert store.get(SERVICES, "web", "shop-1")["spec"] == {"list": [1]}
 
 
-def test_cluster_scoped_objects_have_no_namespace():
+def test_cluster_scoped_objects_have_no_namespace() -> None:
     store = Store()
     store.put(SERVICES, {"metadata": {"name": "a", "uid": "u", "resourceVersion": "1"}})
     assert store.get(SERVICES, "", "a") is not None
 
 
-def test_deleted_uids_are_not_remembered_for_ever():
+def test_deleted_uids_are_not_remembered_for_ever() -> None:
     store = Store()
     for number in range(10_000):
         store.remove(SERVICES, make(uid=f"u{number}"))
     assert len(store._table(SERVICES).deleted) == 8192
 
 
-def test_trimming_drops_what_nobody_reads_and_leaves_the_original_alone():
+def test_trimming_drops_what_nobody_reads_and_leaves_the_original_alone() -> None:
     pod = make(
         spec={
             "nodeName": "n1",
@@ -193,7 +193,7 @@ def test_trimming_drops_what_nobody_reads_and_leaves_the_original_alone():
     assert trimmed["status"] == {"podIP": "10.0.0.1"}
 
 
-def test_contents_of_secrets_are_never_kept():
+def test_contents_of_secrets_are_never_kept() -> None:
     store = Store()
     store.put(SECRETS, make(data={"password": "aHVudGVyMg=="}, type="Opaque"))
     assert "data" not in store.get(SECRETS, "web", "shop-1")
@@ -201,7 +201,7 @@ def test_contents_of_secrets_are_never_kept():
 
 @given(st.permutations(range(8)))
 @settings(max_examples=60, deadline=None)
-def test_events_in_any_order_end_in_the_last_state(order):
+def test_events_in_any_order_end_in_the_last_state(order) -> None:
     """Object u1 lives through versions 1 to 4 and is deleted at 5; u2 takes its name at 6."""
     history = [("put", "u1", version) for version in (1, 2, 3, 4)]
     history += [("remove", "u1", 5)] + [("put", "u2", version) for version in (6, 7, 8)]

@@ -38,11 +38,11 @@ async def server() -> AsyncIterator[Server]:
     await server.web.stop()
 
 
-async def test_a_working_operator_is_alive(server: Server):
+async def test_a_working_operator_is_alive(server: Server) -> None:
     assert await server.get("/healthz") == (200, "ok\n")
 
 
-async def test_a_stalled_operator_says_why(server: Server):
+async def test_a_stalled_operator_says_why(server: Server) -> None:
     server.queue.add("web/shop")
     server.now += 301
     assert await server.get("/healthz") == (
@@ -51,18 +51,18 @@ async def test_a_stalled_operator_says_why(server: Server):
     )
 
 
-async def test_readiness_waits_for_the_first_lists(server: Server):
+async def test_readiness_waits_for_the_first_lists(server: Server) -> None:
     assert (await server.get("/readyz"))[0] == 503
     server.health.filled = True
     assert await server.get("/readyz") == (200, "ok\n")
 
 
-async def test_figures_are_served_in_the_text_format(server: Server):
+async def test_figures_are_served_in_the_text_format(server: Server) -> None:
     server.metrics.reconciled("changed", 0.1)
     status, text = await server.get("/metrics")
     assert status == 200
     assert 'controller_runtime_reconcile_total{controller="release",result="changed"} 1.0' in text
 
 
-async def test_nothing_else_is_served(server: Server):
+async def test_nothing_else_is_served(server: Server) -> None:
     assert (await server.get("/debug"))[0] == 404
