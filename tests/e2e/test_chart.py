@@ -34,29 +34,29 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
-def registry(cluster: Cluster) -> str:
+def node_registry(cluster: Cluster) -> str:
     """The registry as Pods reach it: at the node's address, not at their own."""
     return f"{cluster.node_address}:{cluster.registry.rpartition(':')[2]}"
 
 
 @pytest.fixture(scope="module")
-def digest(registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def digest(node_registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The operator's image in the registry, by digest."""
     if not operator_image.fetched():
         pytest.fail("outside the cluster, run first: python -m tests.e2e.operator_image")
     operator_image.build()
     written = tmp_path_factory.mktemp("image") / "digest"
-    return operator_image.push(f"{registry}/{REPOSITORY}:e2e", written)
+    return operator_image.push(f"{node_registry}/{REPOSITORY}:e2e", written)
 
 
 @pytest.fixture(scope="module")
 def operator_pod(
-    kube: Kube, installed: Path, operator_process: OperatorProcess, registry: str, digest: str
+    kube: Kube, installed: Path, operator_process: OperatorProcess, node_registry: str, digest: str
 ) -> Iterator[str]:
     """The operator as the chart runs it, ready; its Pod's name. A process again afterwards."""
     operator_process.stop()
     kube.patch("Namespace", NAMESPACE, {"metadata": {"labels": RESTRICTED}})
-    image = {"repository": f"{registry}/{REPOSITORY}", "digest": digest}
+    image = {"repository": f"{node_registry}/{REPOSITORY}", "digest": digest}
     helm("upgrade", "--install", SERVICE_ACCOUNT, str(CHART), "--wait", *_values(image=image))
     (pod,) = kube.list("Pod", NAMESPACE)
     yield pod["metadata"]["name"]
@@ -74,7 +74,7 @@ def shop_of_the_pod(
     kube: Kube,
     operator_pod: str,
     operator_process: OperatorProcess,
-    registry: str,
+    node_registry: str,
     team: Key,
     image: Image,
     namespace: str,
@@ -82,8 +82,8 @@ def shop_of_the_pod(
 ) -> Iterator[Shop]:
     """A release that nobody applied yet, for the operator in its Pod."""
     trusted = {"team": team.public_pem}
-    kube.apply(manifests.policy(POLICY, trusted, [registry], [namespace]))
-    reachable = f"{registry}/{image.ref.partition('/')[2]}"
+    kube.apply(manifests.policy(POLICY, trusted, [node_registry], [namespace]))
+    reachable = f"{node_registry}/{image.ref.partition('/')[2]}"
     with ExitStack() as exits:
         exits.callback(kube.delete, "ReleasePolicy", POLICY)
         yield Shop(kube, operator_process, namespace, reachable, tmp_path, exits)
