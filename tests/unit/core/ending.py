@@ -122,5 +122,6 @@ def _tidy(cluster: Cluster) -> None:
         elif status.phase in (*REFUSED, RevisionPhase.RETIRED) and name is not None:
             revert = cluster.get("Release", NAME).body.status.revert
             returns = revert is not None and revert.target == deployment.name
-            idle = replicas == 0 or returns
+            needed = not well(cluster, name) and _known_good(cluster, name) == deployment.name
+            idle = replicas == 0 or returns or needed
             require(8, idle, f"{deployment.name} ({status.phase}) runs {replicas} Pods")

@@ -245,7 +245,9 @@ class Operator:
                 continue
             self.working[job] = self.cluster.now + timedelta(seconds=5)
             if isinstance(job, Resolve):
-                if not isinstance(self.resolution, Resolution):
+                known = self.resolution
+                done = isinstance(known, Resolution) and known.template_hash == job.template_hash
+                if not done:
                     self.resolution = self.cluster.resolve()
                     self._wake_by(self.cluster.now)
             elif job not in self.verdicts or self.verdicts[job].verdict == "Unknown":

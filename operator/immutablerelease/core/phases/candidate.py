@@ -28,7 +28,8 @@ def advance(draft: Draft) -> None:
         return
     if draft.spec.paused or draft.snapshot.conflicts or not proven(draft, name):
         # The deadline is for the candidate; it does not count while something else is in the way.
-        if draft.revisions[name].started_at is not None:
+        revert = draft.status.revert
+        if revert is None or revert.target != name:
             draft.change(name, started_at=None)
         return
     if draft.revisions[name].phase is RevisionPhase.PENDING:

@@ -55,7 +55,9 @@ def _last_resort(draft: Draft, target: str) -> bool:
 
 def _late(draft: Draft, target: str) -> bool:
     started = draft.revisions[target].started_at
-    return started is not None and draft.elapsed(started, draft.spec.health.progress_deadline)
+    if started is None:
+        draft.change(target, started_at=draft.now)
+    return draft.elapsed(started or draft.now, draft.spec.health.progress_deadline)
 
 
 def _end_wait(draft: Draft, revert: Revert) -> None:
