@@ -42,6 +42,8 @@ class Tier:
     name: str
     proves: str
     commands: Sequence[Command]
+    # What must be fetched before, where there is a network.
+    fetch: Sequence[Command] = ()
     # Profile of the cluster that it runs on; nothing where it needs none.
     profile: str = ""
     # Why it cannot run here; nothing when it can.
@@ -84,7 +86,7 @@ TIERS = (
             [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
         ),
     ),
-    Tier("unit", "the core, parsers, verification", ([*PYTEST, "tests/unit"],)),
+    Tier("unit", "the core, parsers, verification", ([*PYTEST, "--numprocesses=2", "tests/unit"],)),
     Tier(
         "app",
         "the application that the demo releases",
@@ -108,6 +110,7 @@ TIERS = (
         "e2e",
         "real Pods, real signatures, real traffic",
         ([*PYTEST, "tests/e2e"],),
+        fetch=([sys.executable, "-m", "tests.e2e.operator_image"],),
         profile="full",
         obstacle=_no_cluster,
     ),
@@ -142,8 +145,9 @@ def run(tier: Tier, *, clean: bool) -> Result:
         return Result(tier.name, "FAILED", time.monotonic() - began, str(error))
     summaries: list[str] = []
     failed = ""
-    for command in tier.commands:
-        code, summary = _stream(command, place)
+    steps = [*((command, HERE) for command in tier.fetch), *((c, place) for c in tier.commands)]
+    for command, where in steps:
+        code, summary = _stream(command, where)
         summaries.extend([summary] if summary else [])
         # The other commands still run: a person wants to see all that is wrong.
         if code != 0 and not failed:

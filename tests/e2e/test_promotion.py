@@ -21,8 +21,8 @@ def test_a_new_version_takes_over_without_a_failed_request(shop: Shop) -> None:
 
 
 def test_manual_promotion_waits_for_somebodys_word(shop: Shop) -> None:
-    v1 = shop.given_serving("v1", strategy=MANUAL)
-    v2 = shop.when_applied("v2")
+    v1 = shop.given_serving("v1")
+    v2 = shop.when_applied("v2", strategy=MANUAL)
     shop.then_phase("AwaitingPromotion")
     assert shop.release.selected() == v1.name
     answer = shop.when_asked("Promote")

@@ -1,0 +1,42 @@
+"""The API server's audit log: who did what, whatever became of it."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from demo.operator_process import NAMESPACE, SERVICE_ACCOUNT
+from devcluster import Cluster
+
+OPERATOR = f"system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}"
+_READS = frozenset({"get", "list", "watch"})
+# The operator's sign of life, and what it is to say about itself.
+_ALLOWED = frozenset({"leases", "selfsubjectaccessreviews", "selfsubjectrulesreviews"})
+
+
+def entries(cluster: Cluster, since: datetime) -> Iterator[dict[str, Any]]:
+    """All entries since then, oldest first."""
+    with cluster.audit_log.open(encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if datetime.fromisoformat(entry["requestReceivedTimestamp"]) >= since:
+                yield entry
+
+
+def writes_of_operator(cluster: Cluster, since: datetime) -> list[str]:
+    """What the operator wrote since then, also where nothing changed by it."""
+    found = []
+    for entry in entries(cluster, since):
+        target = entry.get("objectRef", {})
+        if (
+            entry["user"]["username"] == OPERATOR
+            and entry["verb"] not in _READS
+            and target.get("resource") not in _ALLOWED
+        ):
+            where = "/".join(
+                target[part]
+                for part in ("resource", "subresource", "namespace", "name")
+                if part in target
+            )
+            found.append(f"{entry['verb']} {where}")
+    return found
