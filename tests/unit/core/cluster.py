@@ -23,6 +23,7 @@ from immutablerelease.core.snapshot import (
     ContainerView,
     PodView,
     Resolution,
+    RouteRecord,
     Unresolved,
     VerdictView,
 )
@@ -400,6 +401,12 @@ class Cluster:
         """Point the Service elsewhere, behind the operator's back."""
         if self.service is not None:
             self.write("Service", NAME, replace(self.service, selected=revision), spec=True)
+
+    def tamper_record(self, revision: str) -> None:
+        """Forge the record of why the traffic goes where it goes."""
+        if self.service is not None:
+            record = RouteRecord(revision, "Promoted", "forged", self.now)
+            self.write("Service", NAME, replace(self.service, record=record), spec=True)
 
     def tamper_replicas(self, revision: str, replicas: int) -> None:
         """Scale a Deployment, behind the operator's back."""

@@ -123,5 +123,6 @@ def _tidy(cluster: Cluster) -> None:
             revert = cluster.get("Release", NAME).body.status.revert
             returns = revert is not None and revert.target == deployment.name
             needed = not well(cluster, name) and _known_good(cluster, name) == deployment.name
-            idle = replicas == 0 or returns or needed
+            forged = cluster.selected == deployment.name
+            idle = replicas == 0 or returns or needed or forged
             require(8, idle, f"{deployment.name} ({status.phase}) runs {replicas} Pods")

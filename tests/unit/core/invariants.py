@@ -176,13 +176,21 @@ class Invariants:
     def _write(self, snapshot: Snapshot, intent: Intent) -> None:
         if isinstance(intent, MoveTraffic):
             self._moves(snapshot, intent)
+        elif isinstance(intent, StartRevision):
+            self._runs(intent.revision)
         elif isinstance(intent, Scale):
+            if intent.replicas > self.cluster.get("Deployment", intent.revision).body.replicas:
+                self._runs(intent.revision)
             self._scales(snapshot, intent.revision, intent.replicas)
         elif isinstance(intent, DeleteRevision):
             require(2, intent.name != self.cluster.selected, f"{intent.name} serves and goes")
             self._scales(snapshot, intent.name, 0)
         elif isinstance(intent, WriteRevisionStatus):
             self._remembers(snapshot, intent)
+
+    def _runs(self, name: str) -> None:
+        passed = {revision for revision, _ in self.cluster.passed}
+        require(1, name in passed, f"Pods of {name} are made and it was never verified")
 
     def _moves(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
         record = intent.record

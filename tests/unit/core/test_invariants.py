@@ -169,6 +169,14 @@ class ReleaseMachine(RuleBasedStateMachine):
     def tamper_with_selector(self, version: str | None) -> None:
         self.cluster.tamper_selector(self._revision(version) if version else None)
 
+    @rule(version=st.sampled_from(VERSIONS))
+    def tamper_with_record(self, version: str) -> None:
+        name = self._revision(version)
+        served = name is not None and self.cluster.status(name).active_since is not None
+        # A record that names what did serve is a wish like any other; only the rest is a forgery.
+        if name is not None and not served:
+            self.cluster.tamper_record(name)
+
     @rule(version=st.sampled_from(VERSIONS), replicas=st.integers(0, 3))
     def tamper_with_replicas(self, version: str, replicas: int) -> None:
         name = self._revision(version)

@@ -113,6 +113,10 @@ def _await_ready(draft: Draft, name: str) -> None:
 
 
 def _test(draft: Draft, name: str) -> None:
+    """Promote what passed, once all that the move would overwrite or rely on is on record.
+
+    That is: marks of actions, how the last revision was left, and that this one passed.
+    """
     serving = draft.serving(name)
     states = draft.snapshot.probes.get(name, {})
     passed = len(serving) >= size(draft, name) and signals.all_pass(
@@ -127,11 +131,15 @@ def _test(draft: Draft, name: str) -> None:
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft):
         draft.change(name, message="passed its probes; growing to full size")
-    elif draft.answers or not draft.settled:
-        # Marks of actions, and how the last revision was left, must be on record before this move.
+    elif draft.answers or not draft.settled or not _recorded(draft, name):
         draft.wake(draft.now + SOON)
     else:
         _promote(draft, name)
+
+
+def _recorded(draft: Draft, name: str) -> bool:
+    """Whether its status tells already that it passed; else the record would look forged."""
+    return draft.revision(name).status.tested_at is not None
 
 
 def _promote(draft: Draft, name: str) -> None:

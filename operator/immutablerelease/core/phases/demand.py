@@ -26,8 +26,12 @@ def desired(draft: Draft, name: str) -> int:
     if _reverting_to(draft, name):
         return full_size(draft)
     testing = size(draft, name) if _testing(draft, name) else 0
-    if _routed(draft, name) or _warm(draft, name):
+    if _warm(draft, name):
         return max(testing, draft.spec.replicas)
+    deployment = draft.deployment(name)
+    if deployment is not None and _routed(draft, name):
+        # Not shrunk, but not grown either: it may be somebody's forgery that names it.
+        return max(testing, min(draft.spec.replicas, deployment.replicas))
     return testing
 
 

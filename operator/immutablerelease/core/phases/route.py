@@ -68,18 +68,25 @@ def settle(draft: Draft) -> None:
 def _trusted_record(draft: Draft) -> RouteRecord | None:
     """The record, unless statuses prove it forged or stale; then what they say.
 
-    It is forged when it names what was never verified, or what was refused while another serves.
+    It is forged when it names what was never verified and tested, or was refused while another
+    serves.
     It is stale when a revision got the traffic later than it says, since statuses are written
     after the record.
     """
     record = draft.snapshot.route.record
     newest = _newest_active(draft)
-    if record is None or not draft.verified(record.revision):
+    if record is None or not _proven_once(draft, record.revision):
         return newest
     if newest is None or newest.revision == record.revision:
         return record
     refused = draft.revisions[record.revision].phase in REFUSED
     return newest if refused or newest.at > record.at else record
+
+
+def _proven_once(draft: Draft, name: str) -> bool:
+    status = draft.revisions.get(name)
+    tested = status is not None and (status.tested_at or status.active_since) is not None
+    return tested and draft.verified(name)
 
 
 def _newest_active(draft: Draft) -> RouteRecord | None:

@@ -87,4 +87,7 @@ def _admit(draft: Draft, name: str, verdict: VerdictView) -> None:
     if draft.revisions[name].phase is RevisionPhase.REJECTED:
         draft.change(name, phase=RevisionPhase.PENDING)
     draft.change(name, message="verified")
+    if name == draft.lost and name != draft.wanted:
+        # It serves and is not to be tested again: what its status told was lost.
+        draft.change(name, tested_at=draft.now)
     draft.tell(EventType.NORMAL, "Verified", f"{name}: {verdict.message}", name)
