@@ -1,6 +1,7 @@
 """What the API server admits, the models read; what the models write, they read back."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,13 +17,19 @@ from tests.unit.api.strategies import documents
 MODELS = [model for kind in KINDS for model in (kind.spec, kind.status)]
 
 
+@cache
+def _documents(model: type[Model]) -> st.SearchStrategy[Any]:
+    """Made once: a large schema takes longer to read than a document to make from it."""
+    return documents(structural_schema(model, defaults=True))
+
+
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_document_that_the_schema_allows_is_read_and_survives_being_written(
     model: type[Model], data: st.DataObject
 ) -> None:
-    document = data.draw(documents(structural_schema(model, defaults=True)))
+    document = data.draw(_documents(model))
 
     read = model.model_validate(document)
 

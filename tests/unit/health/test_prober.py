@@ -2,15 +2,17 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from immutablerelease.api.release import HttpProbe, Probe
-from immutablerelease.core.probing import Attempt, Outcome
+from immutablerelease.core.probing import Attempt, Outcome, ProbeState
 from immutablerelease.health.prober import Prober, Target, next_tick
 from tests.unit.health.virtual_time import Time
 
@@ -20,7 +22,7 @@ EPOCH = datetime(2026, 11, 1, tzinfo=UTC)
 class Cluster:
     """Pods that answer as they are told, and a record of who was asked when."""
 
-    def __init__(self, **options) -> None:
+    def __init__(self, *, concurrency: int = 256) -> None:
         self.time = Time()
         self.asked: list[tuple[float, str]] = []
         self.broken: set[str] = set()
@@ -33,10 +35,10 @@ class Cluster:
             on_change=self.changes.append,
             clock=self.time,
             sleep=self.time.sleep,
-            **options,
+            concurrency=concurrency,
         )
 
-    async def attempt(self, probe: Probe, address: str, ports) -> Attempt:
+    async def attempt(self, probe: Probe, address: str, ports: Mapping[str, int]) -> Attempt:
         self.asked.append((round(self.time.now - 100.0, 3), address))
         self.running[address] += 1
         assert self.running[address] == 1, "an attempt overlaps itself"
@@ -55,19 +57,19 @@ class Cluster:
         probes = (probe or make(),)
         self.prober.watch("shop", {revision: targets}, {revision: probes})
 
-    def state(self, address: str, revision: str = "r1"):
+    def state(self, address: str, revision: str = "r1") -> ProbeState:
         return self.prober.states("shop")[revision][f"uid-{address}"]["web"]
 
     def times(self, address: str) -> list[float]:
         return [at for at, asked in self.asked if asked == address]
 
 
-def make(**fields) -> Probe:
+def make(**fields: Any) -> Probe:
     return Probe(name="web", http=HttpProbe(port=80), **{"interval": 1.0, **fields})
 
 
 @pytest.fixture
-async def cluster():
+async def cluster() -> AsyncIterator[Cluster]:
     cluster = Cluster()
     yield cluster
     await cluster.prober.close()
@@ -145,7 +147,9 @@ async def test_pods_that_come_and_go_never_crowd_the_attempts_of_one(cluster: Cl
     ],
     ids=["another definition", "another address", "another port"],
 )
-async def test_another_question_starts_its_count_over(cluster: Cluster, change) -> None:
+async def test_another_question_starts_its_count_over(
+    cluster: Cluster, change: Callable[[Cluster], None]
+) -> None:
     cluster.watch("a")
     await cluster.time.pass_(2.5)
     change(cluster)
@@ -217,7 +221,7 @@ async def test_an_interval_of_nothing_is_no_busy_loop(cluster: Cluster) -> None:
 
 
 async def test_an_attempt_that_raises_does_not_leave_its_pod_unwatched(cluster: Cluster) -> None:
-    async def attempt(probe: Probe, address: str, ports) -> Attempt:
+    async def attempt(probe: Probe, address: str, ports: Mapping[str, int]) -> Attempt:
         if not cluster.asked:
             cluster.asked.append((0, address))
             raise RuntimeError("a bug")
@@ -245,6 +249,8 @@ async def test_close_waits_until_nothing_runs() -> None:
     phase=st.floats(0, 1, exclude_max=True),
     delay=st.floats(0, 1e5),
 )
-def test_a_tick_is_never_early_and_never_an_interval_late(epoch, interval, phase, delay) -> None:
+def test_a_tick_is_never_early_and_never_an_interval_late(
+    epoch: float, interval: float, phase: float, delay: float
+) -> None:
     at = next_tick(epoch, interval, phase, epoch + delay)
     assert epoch + delay - 1e-3 <= at < epoch + delay + interval + 1e-3

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from itertools import count
 
 
@@ -21,15 +22,18 @@ class Time:
         heapq.heappush(self._sleepers, (self.now + seconds, next(self._order), future))
         await future
 
-    async def pass_(self, seconds: float) -> None:
+    async def pass_(self, seconds: float, look: Callable[[], None] = lambda: None) -> None:
+        """Let so much time pass; `look` is called whenever something may have happened."""
         end = self.now + seconds
         await self._settle()
+        look()
         while self._sleepers and self._sleepers[0][0] <= end:
             at, _, future = heapq.heappop(self._sleepers)
             self.now = max(self.now, at)
             if not future.done():
                 future.set_result(None)
             await self._settle()
+            look()
         self.now = end
 
     async def _settle(self) -> None:

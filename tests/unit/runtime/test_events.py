@@ -6,30 +6,38 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from immutablerelease.runtime.client import EVENTS, Forbidden
+from immutablerelease.runtime.client import EVENTS, Forbidden, Kind, Object
 from immutablerelease.runtime.events import Events, Limits
+from tests.unit.shell.connection import Connection
+from tests.unit.shell.fake_cluster import FakeCluster
 
-SHOP = {
+SHOP: Object = {
     "apiVersion": "immutablerelease.io/v1alpha1",
     "kind": "ImmutableRelease",
     "metadata": {"name": "shop", "namespace": "web", "uid": "u1", "resourceVersion": "7"},
 }
 
 
-class Api:
-    """Keeps what is applied, by name."""
+class Api(Connection):
+    """Keeps what is applied, in order."""
 
     def __init__(self) -> None:
-        self.applied: list[dict] = []
+        super().__init__(FakeCluster())
+        self.applied: list[Object] = []
         self.fault: Exception | None = None
 
-    async def apply(self, kind, namespace, obj, *, subresource=""):
-        assert kind is EVENTS
-        assert obj["metadata"]["namespace"] == namespace
+    async def before(self, verb: str, kind: Kind, name: str) -> None:
+        assert (verb, kind) == ("apply", EVENTS)
         if self.fault is not None:
             raise self.fault
+
+    async def apply(
+        self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
+    ) -> Object:
+        assert obj["metadata"]["namespace"] == namespace
+        applied = await super().apply(kind, namespace, obj, subresource=subresource)
         self.applied.append(obj)
-        return obj
+        return applied
 
     @property
     def names(self) -> set[str]:
@@ -37,7 +45,7 @@ class Api:
 
 
 class Setting:
-    def __init__(self, **limits) -> None:
+    def __init__(self, limits: Limits | None = None) -> None:
         self.seconds = 0.0
         self.dropped = 0
         self.api = Api()
@@ -46,17 +54,19 @@ class Setting:
             instance="operator-abc",
             clock=lambda: self.seconds,
             now=lambda: datetime(2026, 11, 1, tzinfo=UTC) + timedelta(seconds=self.seconds),
-            limits=Limits(**limits),
+            limits=limits or Limits(),
             on_drop=self.drop,
         )
 
     def drop(self) -> None:
         self.dropped += 1
 
-    def tell(self, note: str = "traffic moved", *, reason: str = "Promoted", about=SHOP) -> None:
+    def tell(
+        self, note: str = "traffic moved", *, reason: str = "Promoted", about: Object = SHOP
+    ) -> None:
         self.events.tell(about, "Normal", reason, note)
 
-    async def written(self) -> list[dict]:
+    async def written(self) -> list[Object]:
         task = asyncio.create_task(self.events.run())
         await self.events.drain(1)
         task.cancel()
@@ -147,7 +157,7 @@ async def test_different_things_are_different_events(setting: Setting) -> None:
 
 
 async def test_many_notes_of_one_reason_are_combined() -> None:
-    setting = Setting(notes=3)
+    setting = Setting(Limits(notes=3))
     for number in range(20):
         setting.seconds += 1
         setting.tell(f"failed {number}")
@@ -165,7 +175,7 @@ async def test_long_notes_are_cut_to_what_the_api_server_takes(setting: Setting)
 
 
 async def test_a_flood_is_dropped_and_counted() -> None:
-    setting = Setting(waiting=5, notes=100)
+    setting = Setting(Limits(waiting=5, notes=100))
     for number in range(8):
         setting.tell(f"note {number}")
     assert setting.dropped == 3
@@ -173,7 +183,7 @@ async def test_a_flood_is_dropped_and_counted() -> None:
 
 
 async def test_memory_is_bounded() -> None:
-    setting = Setting(remembered=50, waiting=10)
+    setting = Setting(Limits(remembered=50, waiting=10))
     for number in range(500):
         setting.tell(about={"kind": "X", "metadata": {"name": "x", "uid": f"u{number}"}})
     assert len(setting.events._series) <= 50

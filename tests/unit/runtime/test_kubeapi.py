@@ -32,7 +32,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SERVICE = {"metadata": {"name": "shop", "namespace": "web"}}
 
 
-def answer(status: int, body: object = None, headers: dict | None = None) -> Answer:
+def answer(status: int, body: object = None, headers: dict[str, str] | None = None) -> Answer:
     async def respond(request: web.Request) -> web.Response:
         return web.json_response(body or {}, status=status, headers=headers)
 
@@ -44,8 +44,13 @@ def status(code: int, message: str, reason: str = "", **headers: str) -> Answer:
     return answer(code, body, {key.replace("_", "-"): value for key, value in headers.items()})
 
 
-async def reset(request: web.Request) -> web.StreamResponse:
+def hang_up(request: web.Request) -> None:
+    assert request.transport is not None
     request.transport.abort()
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    hang_up(request)
     return web.Response()
 
 
@@ -58,7 +63,7 @@ async def half(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Length": "100"})
     await response.prepare(request)
     await response.write(b'{"kind":')
-    request.transport.abort()
+    hang_up(request)
     return response
 
 

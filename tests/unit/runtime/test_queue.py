@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
+from typing import ParamSpec
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from immutablerelease.runtime.queue import Observer, ShutDown, WorkQueue, run_workers
+
+P = ParamSpec("P")
 
 
 class Clock:
@@ -20,8 +24,20 @@ class Clock:
         return self.now
 
 
-def queue_with(clock: Clock, **options) -> WorkQueue[str]:
-    return WorkQueue(clock=clock, jitter=random.Random(7), **options)  # noqa: S311
+def queue_with(
+    clock: Clock,
+    *,
+    base_delay: float = 0.005,
+    max_delay: float = 300.0,
+    observer: Observer | None = None,
+) -> WorkQueue[str]:
+    return WorkQueue(
+        clock=clock,
+        base_delay=base_delay,
+        max_delay=max_delay,
+        jitter=random.Random(7),  # noqa: S311
+        observer=observer,
+    )
 
 
 async def taken(queue: WorkQueue[str]) -> str | None:
@@ -245,11 +261,11 @@ class QueueMachine(RuleBasedStateMachine):
 
     async def drain(self) -> None:
         """Nothing that was added is lost: everything owed comes out in the end."""
-        for key in list(self.held):
-            self.queue.done(key)
+        for held in list(self.held):
+            self.queue.done(held)
         self.clock.now += 1000
         self.owed |= set(self.due)
-        got = set()
+        got: set[str] = set()
         while (key := await self.poll()) is not None:
             got.add(key)
             self.queue.done(key)
@@ -264,9 +280,9 @@ class QueueMachine(RuleBasedStateMachine):
         await asyncio.gather(task, return_exceptions=True)
         return None
 
-    def run(self, call, *args) -> None:
+    def run(self, call: Callable[P, None], *args: P.args, **named: P.kwargs) -> None:
         async def inside() -> None:
-            call(*args)
+            call(*args, **named)
 
         self.loop.run_until_complete(inside())
 
@@ -314,7 +330,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
-    def done(self, data) -> None:
+    def done(self, data: st.DataObject) -> None:
         key = data.draw(st.sampled_from(sorted(self.held)))
         self.held.remove(key)
         self.run(self.queue.done, key)
@@ -325,4 +341,4 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 TestQueueMachine = QueueMachine.TestCase
-TestQueueMachine.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestQueueMachine.settings = settings(stateful_step_count=30)

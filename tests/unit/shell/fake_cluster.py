@@ -1,12 +1,11 @@
 """An API server in memory with the controllers that a release needs, behind the `Api` protocol.
 
-It keeps what the real one does and the operator relies on: resourceVersions, generations that only
-a spec moves, status as a subresource, deletion of what is owned, and writes that can be made to
-fail before or after they took effect.
+It keeps what the real one does and the operator relies on: resourceVersions that a replacement must
+name, generations that only a spec moves, status as a subresource, deletion of what is owned, and
+writes that can be made to fail before or after they took effect.
 """
 
-import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -18,6 +17,7 @@ from immutablerelease.runtime.client import (
     RELEASES,
     SERVICES,
     AlreadyExists,
+    Conflict,
     Kind,
     NotFound,
     Object,
@@ -40,8 +40,8 @@ class FakeCluster:
         self.interrupt: Callable[[int, bool], None] = lambda number, done: None
         # Revision -> state of its containers, for Pods that do not work.
         self.sick: dict[str, Object] = {}
-        self._versions = itertools.count(1)
-        self._uids = itertools.count(1)
+        self._version = 0
+        self._uid = 0
 
     # --- the Api protocol -------------------------------------------------------------------
 
@@ -55,10 +55,8 @@ class FakeCluster:
         wanted = [part.partition("=") for part in selector.split(",") if part]
         return [
             deepcopy(obj)
-            for (plural, where, _), obj in self.objects.items()
-            if plural == kind.plural
-            and namespace in (None, where)
-            and all(_matches(obj, key, equals, value) for key, equals, value in wanted)
+            for obj in self.of(kind, namespace)
+            if all(_matches(obj, key, equals, value) for key, equals, value in wanted)
         ]
 
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
@@ -85,6 +83,11 @@ class FakeCluster:
         return self._write(f"apply {kind.kind} {subresource}".strip(), change)
 
     async def replace(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        metadata = obj["metadata"]
+        current = self.objects.get((kind.plural, namespace, metadata["name"]), {})
+        version = current.get("metadata", {}).get("resourceVersion")
+        if metadata.get("resourceVersion") != version:
+            raise Conflict("the object has been modified, or is no more")
         return self._write(f"replace {kind.kind}", lambda: self.put(kind, obj))
 
     async def delete(
@@ -110,6 +113,14 @@ class FakeCluster:
 
     # --- what users and controllers do ------------------------------------------------------
 
+    def of(self, kind: Kind, namespace: str | None = None) -> Sequence[Object]:
+        """Objects of a kind as they are; not for changing."""
+        return [
+            obj
+            for (plural, where, _), obj in self.objects.items()
+            if plural == kind.plural and namespace in (None, where)
+        ]
+
     def put(self, kind: Kind, obj: Object) -> Object:
         """Store an object as the API server would."""
         metadata = obj["metadata"]
@@ -117,11 +128,13 @@ class FakeCluster:
         before = self.objects.get(name)
         stored = deepcopy(obj)
         meta = stored["metadata"] = {**(before or {}).get("metadata", {}), **metadata}
-        meta["uid"] = before["metadata"]["uid"] if before else f"uid-{next(self._uids)}"
+        self._uid += before is None
+        meta["uid"] = before["metadata"]["uid"] if before else f"uid-{self._uid}"
         meta.setdefault("generation", 1)
         if before and before.get("spec") != stored.get("spec"):
             meta["generation"] = before["metadata"]["generation"] + 1
-        meta["resourceVersion"] = str(next(self._versions))
+        self._version += 1
+        meta["resourceVersion"] = str(self._version)
         self.objects[name] = stored
         return stored
 
@@ -137,14 +150,11 @@ class FakeCluster:
 
     def settle(self) -> None:
         """Let the deployment, kubelet and endpoint slice controllers act."""
-        deployments = [
-            obj for (plural, _, _), obj in self.objects.items() if plural == "deployments"
-        ]
-        for deployment in list(deployments):
+        for deployment in self.of(DEPLOYMENTS):
             self._run_pods(deployment)
-        for (plural, _, _), obj in list(self.objects.items()):
-            if plural == "services" and RELEASE_LABEL in obj["metadata"].get("labels", {}):
-                self._slice(obj)
+        for service in self.of(SERVICES):
+            if RELEASE_LABEL in service["metadata"].get("labels", {}):
+                self._slice(service)
 
     def _run_pods(self, deployment: Object) -> None:
         metadata = deployment["metadata"]
@@ -188,11 +198,9 @@ class FakeCluster:
     def _slice(self, service: Object) -> None:
         metadata, selector = service["metadata"], service["spec"]["selector"]
         pods = [
-            obj
-            for (plural, where, _), obj in self.objects.items()
-            if plural == "pods"
-            and where == metadata["namespace"]
-            and all(obj["metadata"]["labels"].get(key) == text for key, text in selector.items())
+            pod
+            for pod in self.of(PODS, metadata["namespace"])
+            if all(pod["metadata"]["labels"].get(key) == text for key, text in selector.items())
         ]
         endpoints = [
             {
@@ -201,7 +209,7 @@ class FakeCluster:
             }
             for pod in pods
         ]
-        body = {
+        body: Object = {
             "metadata": {
                 "name": f"{metadata['name']}-slice",
                 "namespace": metadata["namespace"],

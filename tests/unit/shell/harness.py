@@ -174,11 +174,11 @@ class Operator:
             clock=lambda: 0.0,
         )
 
-    async def observe(self) -> None:
+    def observe(self) -> None:
         """Bring the store up to date, as a list does."""
         for kind in SEEN:
             mark = self.store.mark()
-            live = await self.cluster.list(kind, None)
+            live = self.cluster.of(kind)
             for obj in live:
                 self.store.put(kind, obj)
             self.store.prune(kind, None, live, since=mark)
@@ -189,7 +189,7 @@ class Operator:
         while True:
             for _ in range(limit):
                 self.cluster.settle()
-                await self.observe()
+                self.observe()
                 await self.controller.handle(KEY)
                 if self.told.results[-1] in ("unchanged", "gone"):
                     break

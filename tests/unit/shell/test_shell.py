@@ -1,5 +1,7 @@
 """The shell and the core together: what is observed, decided and written for whole releases."""
 
+from copy import deepcopy
+
 import pytest
 
 from immutablerelease.api.meta import REVISION_LABEL
@@ -142,7 +144,7 @@ async def test_a_service_of_somebody_else_is_never_overwritten(
     cluster.put(SERVICES, foreign)
     for _ in range(20):
         cluster.settle()
-        await operator.observe()
+        operator.observe()
         await operator.controller.handle(KEY)
     assert cluster.objects[(SERVICES.plural, "demo", "shop")]["spec"] == {"selector": {"a": "b"}}
     status = cluster.release()["status"]
@@ -179,13 +181,15 @@ STORIES = {
 @pytest.mark.parametrize("story", STORIES)
 async def test_killed_before_and_after_every_write_it_comes_to_the_same_end(story: str) -> None:
     steps, serves, phases = STORIES[story]
+    settled, before = FakeCluster(), Instant()
+    settled.put(RELEASES, manifest())
+    await Operator(settled, before).run(20)
     total = 0
     point = 0
     while point <= 2 * total:
-        cluster, outside = FakeCluster(), Instant()
-        cluster.put(RELEASES, manifest())
+        cluster, outside = deepcopy(settled), Instant(now=before.now)
         operator = Operator(cluster, outside)
-        await operator.run(20)
+        await operator.run()
         first = len(cluster.writes)
 
         def kill(
