@@ -21,7 +21,9 @@ from .snapshot import RouteRecord
 class MoveTraffic:
     """Point the Service of the release at a revision, in one write.
 
-    Applied only after a live read found a ready Pod of the revision.
+    Applied only after a live read found a ready Pod of the revision, and the Service with the
+    record that the decision was made on: else something was not observed yet, and it is decided
+    anew.
     """
 
     record: RouteRecord

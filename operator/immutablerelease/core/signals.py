@@ -115,19 +115,33 @@ def _fails(pod: PodView, probe: Probe, state: ProbeState | None) -> bool:
     return last - ready >= timedelta(seconds=probe.interval * probe.failure_threshold)
 
 
-def failing_since(
-    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
-) -> datetime | None:
-    """When the earliest of the failures began for which probes count as failing."""
-    since = [
-        state.failing_since
+@dataclass(frozen=True)
+class Failing:
+    """From when to when probes are known to have failed on a revision."""
+
+    since: datetime
+    until: datetime
+
+
+def failing(
+    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates, now: datetime
+) -> Failing | None:
+    """Since when probes that count as failing failed, and until when that is known for sure."""
+    known = [
+        (
+            state.failing_since,
+            state.last_at,
+            now - timedelta(seconds=probe.interval + probe.timeout),
+        )
         for pod in pods
         for probe in probes
         if (state := states.get(pod.uid, {}).get(probe.name)) is not None
-        and state.failing_since is not None
         and _fails(pod, probe, state)
     ]
-    return min(since, default=None)
+    began = [since for since, _, _ in known if since is not None]
+    # An attempt that is overdue shall hold nothing up.
+    ended = [max(last, overdue) for _, last, overdue in known if last is not None]
+    return Failing(min(began), min(ended)) if began and ended else None
 
 
 def _passes(state: ProbeState | None) -> bool:
@@ -141,17 +155,24 @@ def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStat
     )
 
 
-def answers_since(
-    pod: PodView, probes: Sequence[Probe], states: ProbeStates, since: datetime | None
+def answers(
+    pod: PodView, probes: Sequence[Probe], states: ProbeStates, while_failing: Failing | None
 ) -> bool:
-    """Whether the newest attempt of every probe on a Pod passed, and was made after `since`."""
-    known = (states.get(pod.uid, {}).get(probe.name) for probe in probes)
-    return all(
-        state is not None
-        and state.answers
-        and (since is None or (state.last_at is not None and state.last_at >= since))
-        for state in known
-    )
+    """Whether the newest attempt of every probe on a Pod passed.
+
+    Where another revision fails probes, it must have passed while the other failed: not only
+    before, when a dependency of both still was up, nor only after, when it is up again and the
+    other was just not asked yet.
+    """
+    known = states.get(pod.uid, {})
+    return all(_answers(probe, known.get(probe.name), while_failing) for probe in probes)
+
+
+def _answers(probe: Probe, state: ProbeState | None, other: Failing | None) -> bool:
+    if state is None or not state.answers or state.last_at is None:
+        return False
+    passing_since = state.last_at - timedelta(seconds=probe.interval * (state.successes - 1))
+    return other is None or (state.last_at >= other.since and passing_since <= other.until)
 
 
 def unasked(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:

@@ -277,6 +277,9 @@ class Invariants:
             require(2, over, f"{name} shrinks to {replicas} inside of its keepWarm ({told})")
 
     def _remembers(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
+        if intent.status.phase is RevisionPhase.ACTIVE:
+            passed = {name for name, _ in self.cluster.passed}
+            require(1, intent.name in passed, f"{intent.name} serves, never verified")
         verdict = intent.status.verification
         if verdict is not None and verdict.verdict == "Refused":
             self.refused_by[intent.name] = verdict.policies

@@ -81,6 +81,8 @@ class Operator:
         # Writes so far, and the one before which the operator is killed.
         self.writes = 0
         self.kill_before: int | None = None
+        # The next write of this kind takes effect, and neither answer nor event tells of it.
+        self.unanswered: type[Intent] | None = None
         self.events: list[str] = []
         # The newest writes and when, for a person to read when something is wrong.
         self.history: deque[tuple[float, str, Intent]] = deque(maxlen=25)
@@ -212,7 +214,11 @@ class Operator:
             self._remember(str(failure), intent)
             raise
         self.writes += 1
-        if self.random.random() < self.faults.lose_answer:
+        silent = type(intent) is self.unanswered
+        if silent:
+            self.unanswered = None
+            self.inbox.clear()
+        if silent or self.random.random() < self.faults.lose_answer:
             self._remember("the answer got lost", intent)
             raise Failed("the answer got lost")
         self._remember("", intent)

@@ -19,12 +19,20 @@ def release_spec(
     preview: int | None = None,
     probed: bool = True,
     history: int = 3,
+    keep_warm: float = KEEP_WARM,
+    probe_interval: float = 1.0,
+    probe_threshold: int = 3,
 ) -> ReleaseSpec:
-    """A release with one HTTP probe every second."""
+    """A release with one HTTP probe."""
     blue_green: dict[str, object] = {"promotion": promotion}
     if preview is not None:
         blue_green["previewReplicas"] = preview
-    probe = {"name": "api", "http": {"path": "/", "port": "http"}, "interval": "1s"}
+    probe = {
+        "name": "api",
+        "http": {"path": "/", "port": "http"},
+        "interval": probe_interval,
+        "failureThreshold": probe_threshold,
+    }
     return ReleaseSpec.model_validate(
         {
             "replicas": replicas,
@@ -36,7 +44,7 @@ def release_spec(
                 "bake": BAKE,
                 "probes": [probe] if probed else [],
             },
-            "keepWarm": KEEP_WARM,
+            "keepWarm": keep_warm,
             "historyLimit": history,
         }
     )

@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from immutablerelease.api.action import ActionKind
-from immutablerelease.api.release import Promotion, ReleaseSpec
+from immutablerelease.api.release import ReleaseSpec
+from immutablerelease.core.plan import Intent
 
 from .cluster import Cluster
 from .invariants import Invariants
 from .objects import NAME
 from .simulator import Faults, Operator
-from .stage import release_spec
 
 # Longer than it takes to start, test and promote, shorter than to bake.
 CALM = 12
 # Longer than anything that is waited for after the last act.
 REST = 80
 
-Act = Callable[[Cluster], object]
+Act = Callable[[Operator], object]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Story:
     """A release, and what happens to it; each act is followed by so many seconds."""
 
@@ -36,113 +36,132 @@ class Story:
 
 def deploy(version: str) -> Act:
     """Somebody commits a version."""
-    return lambda cluster: cluster.deploy(version)
+    return lambda operator: operator.cluster.deploy(version)
 
 
 def turn(version: str, **how: Any) -> Act:
     """A version begins to behave in some way."""
 
-    def act(cluster: Cluster) -> None:
+    def act(operator: Operator) -> None:
         for name, value in how.items():
-            setattr(cluster.of_version(version), name, value)
+            setattr(operator.cluster.of_version(version), name, value)
 
     return act
 
 
 def ask(kind: ActionKind, version: str | None = None) -> Act:
     """Somebody creates a ReleaseAction."""
-    return lambda cluster: cluster.act(kind, version and cluster.revision_of(version))
+    return lambda operator: operator.cluster.act(
+        kind, version and operator.cluster.revision_of(version)
+    )
 
 
 def both(*acts: Act) -> Act:
     """Several things at once."""
 
-    def act(cluster: Cluster) -> None:
+    def act(operator: Operator) -> None:
         for one in acts:
-            one(cluster)
+            one(operator)
 
     return act
 
 
-def wait(_: Cluster) -> None:
+def wait(_: Operator) -> None:
     """Nothing happens."""
 
 
-STORIES = (
-    Story(
-        "a version replaces another and bakes",
-        release_spec(preview=1),
-        ((wait, 45), (deploy("v2"), 35)),
-    ),
-    Story(
-        "a version fails its probe after it serves and the warm one takes over",
-        release_spec(),
-        ((wait, 45), (deploy("v2"), 2), (turn("v2", probe_passes=False), 10)),
-    ),
-    Story(
-        "all Pods of a version that is good crash and a cold one takes over",
-        release_spec(),
-        ((wait, 45), (deploy("v2"), 60), (turn("v2", crashes=True), 30)),
-    ),
-    Story(
-        "a version that is not signed is signed and tried again",
-        release_spec(),
-        (
-            (both(turn("v2", signed=False), wait), 2),
-            (deploy("v2"), 2),
-            (turn("v2", signed=True), 2),
-            (ask(ActionKind.RETRY), 6),
-        ),
-    ),
-    Story(
-        "a tested version is promoted by hand, the next one aborted",
-        release_spec(promotion=Promotion.MANUAL),
-        (
-            (wait, 2),
-            (ask(ActionKind.PROMOTE), 2),
-            (deploy("v2"), 5),
-            (ask(ActionKind.PROMOTE), 2),
-            (deploy("v3"), 5),
-            (ask(ActionKind.ABORT), 5),
-        ),
-    ),
-    Story(
-        "a rollback to a version that is scaled down stops the candidate",
-        release_spec(),
-        (
-            (wait, 45),
-            (deploy("v2"), 60),
-            (both(turn("v3", start_seconds=30.0), deploy("v3")), 2),
-            (ask(ActionKind.ROLLBACK, "v1"), 15),
-        ),
-    ),
-    Story(
-        "several actions are asked for at once",
-        release_spec(),
-        (
-            (wait, 45),
-            (deploy("v2"), 2),
-            (both(ask(ActionKind.ROLLBACK), ask(ActionKind.RETRY), ask(ActionKind.PROMOTE)), 20),
-        ),
-    ),
-    Story(
-        "old versions are forgotten beyond the limit",
-        release_spec(history=0),
-        ((wait, 2), (deploy("v2"), 2), (deploy("v3"), 35), (deploy("v4"), 50)),
-    ),
-)
+def registry(up: bool) -> Act:
+    """The registry goes down or comes back."""
+    return lambda operator: setattr(operator.cluster, "registry_up", up)
 
 
-def tell(story: Story, disturb: Callable[[Operator], None], seed: int = 0) -> Operator:
+def dependency(up: bool) -> Act:
+    """What all versions depend on goes down or comes back."""
+    return lambda operator: setattr(
+        operator.cluster, "dependency_down_since", None if up else operator.cluster.now
+    )
+
+
+def new_policies() -> Act:
+    """Other policies hold from now on."""
+    return lambda operator: operator.cluster.change_policy()
+
+
+def stuck_endpoints(stuck: bool) -> Act:
+    """Endpoints are not brought up to date."""
+    return lambda operator: setattr(operator.cluster, "endpoints_stuck", stuck)
+
+
+def forge_record(version: str) -> Act:
+    """Somebody forges the record of the route."""
+    return lambda operator: operator.cluster.tamper_record(
+        operator.cluster.revision_of(version) or ""
+    )
+
+
+def pointed_at(version: str | None) -> Act:
+    """Somebody changes the selector of the Service."""
+    return lambda operator: operator.cluster.tamper_selector(
+        version and operator.cluster.revision_of(version)
+    )
+
+
+def passing(seconds: int) -> Act:
+    """Time between acts that belong together."""
+
+    def act(operator: Operator) -> None:
+        for _ in range(seconds):
+            operator.cluster.tick()
+            operator.tick()
+
+    return act
+
+
+def unseen(act: Act) -> Act:
+    """Something that no watch event tells of."""
+
+    def unseen_act(operator: Operator) -> None:
+        faults, operator.faults = operator.faults, Faults(lose=1.0)
+        act(operator)
+        operator.faults = faults
+
+    return unseen_act
+
+
+def evict(version: str) -> Act:
+    """All Pods of a version are deleted."""
+
+    def act(operator: Operator) -> None:
+        revision = operator.cluster.revision_of(version)
+        for pod in operator.cluster.all("Pod"):
+            if pod.body.revision == revision:
+                operator.cluster.terminate(pod)
+
+    return act
+
+
+def unanswered(kind: type[Intent]) -> Act:
+    """Time until the next write of a kind; it takes effect, and neither answer nor event tells."""
+
+    def act(operator: Operator) -> None:
+        operator.unanswered = kind
+        for _ in range(30):
+            passing(1)(operator)
+            if operator.unanswered is None:
+                return
+        raise AssertionError(f"no {kind.__name__} was written")
+
+    return act
+
+
+def tell(story: Story, disturb: Act = wait, *, seed: int = 0, thorough: bool = False) -> Operator:
     """Play a story to its end and give back the operator."""
     cluster = Cluster(story.spec)
-    operator = Operator(cluster, seed, Invariants(cluster, thorough=False))
+    operator = Operator(cluster, seed, Invariants(cluster, thorough=thorough))
     disturb(operator)
     for act, seconds in story.acts:
-        act(cluster)
-        for _ in range(seconds):
-            cluster.tick()
-            operator.tick()
+        act(operator)
+        passing(seconds)(operator)
         _calm_down(operator, CALM)
     _calm_down(operator, REST)
     return operator
@@ -152,9 +171,7 @@ def _calm_down(operator: Operator, seconds: int) -> None:
     """Time to make up for faults, as long whether there were any or not."""
     faults, operator.faults = operator.faults, Faults()
     operator.resync()
-    for _ in range(seconds):
-        operator.cluster.tick()
-        operator.tick()
+    passing(seconds)(operator)
     operator.faults = faults
 
 

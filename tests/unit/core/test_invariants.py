@@ -26,7 +26,7 @@ from .stage import VERSIONS, release_spec
 
 settings.register_profile(
     "bounded",
-    max_examples=60,
+    max_examples=120,
     stateful_step_count=40,
     derandomize=True,
     report_multiple_bugs=False,

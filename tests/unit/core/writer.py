@@ -65,11 +65,20 @@ class Writer:
         record = intent.record
         if self._operator.live_read and not self._cluster.serving(record.revision):
             raise Failed("no Pod is ready there")
+        self._unchanged()
         self._check(intent)
         body = ServiceBody(record.revision, record)
         if self._cluster.service is None:
             return [self._cluster.create("Service", NAME, body)]
         return [self._cluster.write("Service", NAME, body, spec=True)]
+
+    def _unchanged(self) -> None:
+        """What the decision was made on still is the case."""
+        service = self._cluster.find("Service", NAME)
+        live = service.body.record if service is not None else None
+        if service is not None and live != self._snapshot.route.record:
+            self._operator.put(service)
+            raise Failed("the traffic moved meanwhile")
 
     def _ensure(self, intent: EnsureService) -> list[Stored]:
         live = self._cluster.service

@@ -6,7 +6,7 @@ in the picture; afterwards half of its Pods must fail, since one Pod fails for r
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from immutablerelease.api.conditions import Status, find_condition
 from immutablerelease.api.release import OnFailure, Revert
@@ -14,7 +14,7 @@ from immutablerelease.api.release import OnFailure, Revert
 from .. import signals
 from ..draft import Draft, clip
 from ..plan import EventType
-from ..signals import Health, Verdict
+from ..signals import Failing, Health, Verdict
 from ..snapshot import PodView, RouteRecord
 from . import target as targets
 from .route import REPLACED, REVERTED, settle
@@ -129,7 +129,7 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
     if name is None:
         _hold(draft, active, "NothingToRevertTo", "no other revision has served")
         return
-    target = targets.examine(draft, name, _failing_since(draft, active))
+    target = targets.examine(draft, name, _failing(draft, active))
     nothing_serves = not draft.serving(active)
     if target.fitness is Fitness.READY or (
         nothing_serves and target.fitness not in (Fitness.COLD, Fitness.READY)
@@ -142,9 +142,9 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
     _look_again(draft)
 
 
-def _failing_since(draft: Draft, name: str) -> datetime | None:
+def _failing(draft: Draft, name: str) -> Failing | None:
     states = draft.snapshot.probes.get(name, {})
-    return signals.failing_since(draft.serving(name), draft.spec.health.probes, states)
+    return signals.failing(draft.serving(name), draft.spec.health.probes, states, draft.now)
 
 
 def _look_again(draft: Draft) -> None:

@@ -1,11 +1,11 @@
 """Where does a revert go, and can its target take the traffic?"""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 from .. import signals
 from ..draft import REFUSED, Draft
+from ..signals import Failing
 from ..snapshot import PodView
 
 
@@ -45,18 +45,14 @@ def known_good(draft: Draft, leaving: str | None) -> str | None:
     return max(eligible)[2] if eligible else None
 
 
-def examine(draft: Draft, name: str, since: datetime | None = None) -> Target:
-    """Whether a revision can take the traffic now.
-
-    Where what serves fails a probe, `since` is when that began: only an answer from after that
-    tells that the target does not suffer from the same cause.
-    """
+def examine(draft: Draft, name: str, leaving: Failing | None = None) -> Target:
+    """Whether a revision can take the traffic now; `leaving` is when what serves failed probes."""
     pods = draft.serving(name)
     if not pods:
         return Target(name, Fitness.COLD)
     probes = draft.spec.health.probes
     states = draft.snapshot.probes.get(name, {})
-    if any(signals.answers_since(pod, probes, states, since) for pod in pods):
+    if any(signals.answers(pod, probes, states, leaving) for pod in pods):
         revert = draft.status.revert
         starting = revert is not None and revert.target == name and not full(draft, name)
         return Target(name, Fitness.STARTING if starting else Fitness.READY)

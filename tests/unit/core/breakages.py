@@ -1,0 +1,304 @@
+"""Deliberate breakages of the core, each of one invariant: the tests of the tests.
+
+A breakage replaces one piece of text in one function of the real code while it is in force.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from immutablerelease.core import draft, signals
+from immutablerelease.core.phases import (
+    candidate,
+    demand,
+    guard,
+    hands,
+    moving_back,
+    report,
+    route,
+    scale,
+    specified,
+    target,
+    verified,
+)
+
+from .stories import Story
+from .storybook import (
+    ASKED_IN_TURN,
+    ASKED_LAST,
+    ASKED_TOO_LATE,
+    BY_HAND,
+    FORGED_EARLY,
+    NEVER_STARTS,
+    NEW_POLICIES,
+    REPLACED,
+    REVERTED_WARM,
+    ROLLED_BACK,
+    SHARED_DEPENDENCY,
+    SIGNED_LATER,
+    SILENT_SERVER,
+    STUCK_ENDPOINTS,
+)
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """One sentence of what is wrong, and how it is brought about."""
+
+    invariant: int
+    name: str
+    # The story that goes wrong by it.
+    story: Story
+    function: Function
+    found: str
+    put: str
+
+
+@contextmanager
+def broken(breakage: Breakage) -> Iterator[None]:
+    """Have the breakage in force."""
+    function = breakage.function
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(breakage.found) == 1, f"{breakage.name}: the code has changed"
+    scope: dict[str, Any] = {}
+    patched = source.replace(breakage.found, breakage.put)
+    exec(compile(patched, function.__code__.co_filename, "exec"), function.__globals__, scope)  # noqa: S102
+    whole = function.__code__
+    function.__code__ = scope[function.__name__].__code__
+    try:
+        yield
+    finally:
+        function.__code__ = whole
+
+
+BREAKAGES = (
+    Breakage(
+        1,
+        "a record of the route is believed whatever it names",
+        FORGED_EARLY,
+        route._proven_once,
+        "return tested and draft.verified(name)",
+        "return status is not None",
+    ),
+    Breakage(
+        4,
+        "a candidate goes on though policies that are new have not passed it",
+        NEW_POLICIES,
+        candidate.advance,
+        "or not proven(draft, name)",
+        "",
+    ),
+    Breakage(
+        2,
+        "what lost the traffic is scaled down at once",
+        REPLACED,
+        demand._warm,
+        "status = draft.revisions[name]",
+        "return False",
+    ),
+    Breakage(
+        2,
+        "what endpoints still name is scaled down",
+        STUCK_ENDPOINTS,
+        demand._routed,
+        "return any(pod.name in route.endpoints for pod in draft.snapshot.pods.get(name, ()))",
+        "return False",
+    ),
+    Breakage(
+        2,
+        "a lost answer about a move is forgotten when shrinking",
+        SILENT_SERVER,
+        scale.scale,
+        "unless_routed=not known",
+        "unless_routed=False",
+    ),
+    Breakage(
+        3,
+        "a revert waits for the Deployment of what it leaves",
+        REVERTED_WARM,
+        guard._revert,
+        "target.fitness is Fitness.READY or",
+        "target.fitness is Fitness.READY and draft.deployment(active) is not None or",
+    ),
+    Breakage(
+        3,
+        "a revert waits while the release is paused",
+        REVERTED_WARM,
+        guard.guard,
+        "elif not draft.route_taken:",
+        "elif not draft.route_taken and not draft.spec.paused:",
+    ),
+    Breakage(
+        3,
+        "a shared dependency that is down makes traffic move",
+        SHARED_DEPENDENCY,
+        target.examine,
+        "if any(signals.answers(pod, probes, states, leaving) for pod in pods):",
+        "if pods:",
+    ),
+    Breakage(
+        3,
+        "a failing revision is left alone",
+        REVERTED_WARM,
+        guard.guard,
+        "_revert(draft, active, health)",
+        "pass",
+    ),
+    Breakage(
+        3,
+        "an answer from before the failure began counts for the target",
+        ASKED_IN_TURN,
+        signals._answers,
+        "state.last_at >= other.since and",
+        "",
+    ),
+    Breakage(
+        3,
+        "an answer from after the failure ended counts for the target",
+        ASKED_LAST,
+        signals._answers,
+        " and passing_since <= other.until",
+        "",
+    ),
+    Breakage(
+        4,
+        "a probe that was never asked counts as passed",
+        REPLACED,
+        signals._passes,
+        "return state is not None and state.outcome",
+        "return state is None or state.outcome",
+    ),
+    Breakage(
+        4,
+        "a candidate is promoted before it is at full size",
+        REPLACED,
+        demand.full_size,
+        "return max(1, draft.spec.replicas)",
+        "return 1",
+    ),
+    Breakage(
+        4,
+        "no deadline ends the wait",
+        NEVER_STARTS,
+        candidate.advance,
+        "(late := _late(draft, name)) is not None",
+        "(late := None) is not None",
+    ),
+    Breakage(
+        4,
+        "nobody is asked before a manual promotion",
+        BY_HAND,
+        demand.may_promote,
+        "return automatic or",
+        "return True or",
+    ),
+    Breakage(
+        5,
+        "statuses do not catch up with the route after a crash",
+        SILENT_SERVER,
+        route.adopt,
+        "    settle(draft)",
+        "    pass",
+    ),
+    Breakage(
+        5,
+        "an action is answered before its effect is written",
+        SIGNED_LATER,
+        draft.Draft.plan,
+        "*self.intents, *statuses, *self.answers,",
+        "*self.intents, *self.answers, *statuses,",
+    ),
+    Breakage(
+        5,
+        "traffic moves in the same plan as the approval that it needs",
+        BY_HAND,
+        candidate._test,
+        "elif draft.answers or not draft.settled",
+        "elif not draft.settled",
+    ),
+    Breakage(
+        5,
+        "a revert that is under way is forgotten",
+        ROLLED_BACK,
+        moving_back.continue_revert,
+        "elif _proven(draft, revert.target)",
+        "elif not draft",
+    ),
+    Breakage(
+        6,
+        "a Deployment that is there is made again",
+        REPLACED,
+        scale._make_missing,
+        "if not complete and",
+        "if",
+    ),
+    Breakage(
+        7,
+        "a revision that was refused is tried again when the spec comes back to it",
+        REVERTED_WARM,
+        specified._return,
+        "or status.phase in REFUSED",
+        "",
+    ),
+    Breakage(
+        7,
+        "a refused image is admitted by the next verdict",
+        SIGNED_LATER,
+        verified._verify,
+        "if decided(draft, name):",
+        "if decided(draft, name) and draft.verified(name):",
+    ),
+    Breakage(
+        7,
+        "a revert leaves no mark on what it left",
+        REVERTED_WARM,
+        route._lost_traffic,
+        "if record.reason in _BLAMELESS:",
+        "if record.reason:",
+    ),
+    Breakage(
+        8,
+        "a condition is written anew whenever it is looked at",
+        REPLACED,
+        draft.Draft.condition,
+        "message=clip(message)",
+        "message=clip(f'{message} at {self.now}')",
+    ),
+    Breakage(
+        8,
+        "nothing wakes the operator when a wait is over",
+        REPLACED,
+        draft.Draft.elapsed,
+        "self.wake(due)",
+        "pass",
+    ),
+    Breakage(
+        8,
+        "Stalled stays when it is over",
+        REPLACED,
+        report._conditions,
+        "if item.type in wished",
+        "",
+    ),
+    Breakage(
+        9,
+        "a revision that failed is a place to go back to",
+        REVERTED_WARM,
+        target.known_good,
+        "and status.phase not in REFUSED",
+        "",
+    ),
+    Breakage(
+        9,
+        "a rollback goes further back than was asked",
+        ASKED_TOO_LATE,
+        hands._rollback,
+        "if wish is None and draft.record.reason == REVERTED",
+        "if False and draft.record.reason == REVERTED",
+    ),
+)

@@ -1,0 +1,231 @@
+"""The stories that are told: one behaviour of a release each."""
+
+from immutablerelease.api.action import ActionKind
+from immutablerelease.api.release import Promotion
+from immutablerelease.core.plan import MoveTraffic
+
+from .stage import release_spec
+from .stories import (
+    Story,
+    ask,
+    both,
+    dependency,
+    deploy,
+    evict,
+    forge_record,
+    new_policies,
+    passing,
+    pointed_at,
+    registry,
+    stuck_endpoints,
+    turn,
+    unanswered,
+    unseen,
+    wait,
+)
+
+REPLACED = Story(
+    "a version replaces another and bakes",
+    release_spec(preview=1),
+    ((wait, 45), (deploy("v2"), 35)),
+)
+REVERTED_WARM = Story(
+    "a version fails its probe after it serves and the warm one takes over",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 2), (turn("v2", probe_passes=False), 10)),
+)
+REVERTED_COLD = Story(
+    "all Pods of a version that is good crash and a cold one takes over",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 60), (turn("v2", crashes=True), 30)),
+)
+SIGNED_LATER = Story(
+    "a version that is not signed is signed and tried again",
+    release_spec(),
+    (
+        (both(turn("v2", signed=False), wait), 2),
+        (deploy("v2"), 2),
+        (turn("v2", signed=True), 2),
+        (ask(ActionKind.RETRY), 6),
+    ),
+)
+BY_HAND = Story(
+    "a tested version is promoted by hand, the next one aborted",
+    release_spec(promotion=Promotion.MANUAL),
+    (
+        (wait, 2),
+        (ask(ActionKind.PROMOTE), 2),
+        (deploy("v2"), 5),
+        (ask(ActionKind.PROMOTE), 2),
+        (deploy("v3"), 5),
+        (ask(ActionKind.ABORT), 5),
+    ),
+)
+ROLLED_BACK = Story(
+    "a rollback to a version that is scaled down stops the candidate",
+    release_spec(),
+    (
+        (wait, 45),
+        (deploy("v2"), 60),
+        (both(turn("v3", start_seconds=30.0), deploy("v3")), 2),
+        (ask(ActionKind.ROLLBACK, "v1"), 15),
+    ),
+)
+SEVERAL_ACTIONS = Story(
+    "several actions are asked for at once",
+    release_spec(),
+    (
+        (wait, 45),
+        (deploy("v2"), 2),
+        (both(ask(ActionKind.ROLLBACK), ask(ActionKind.RETRY), ask(ActionKind.PROMOTE)), 20),
+    ),
+)
+FORGOTTEN = Story(
+    "old versions are forgotten beyond the limit",
+    release_spec(history=0),
+    ((wait, 2), (deploy("v2"), 2), (deploy("v3"), 35), (deploy("v4"), 50)),
+)
+NOT_YET_VERIFIED = Story(
+    "the registry is down when a version is to be verified",
+    release_spec(),
+    (
+        (wait, 5),
+        (both(deploy("v2"), passing(2), registry(up=False)), 20),
+        (registry(up=True), 5),
+    ),
+)
+FORGED = Story(
+    "somebody forges the record in favour of a version that was refused",
+    release_spec(),
+    ((both(turn("v2", signed=False), wait), 5), (deploy("v2"), 5), (forge_record("v2"), 5)),
+)
+POINTED_ELSEWHERE = Story(
+    "somebody points the Service at what was reverted",
+    release_spec(),
+    (
+        (wait, 45),
+        (deploy("v2"), 2),
+        (turn("v2", probe_passes=False), 5),
+        (pointed_at("v2"), 5),
+    ),
+)
+STUCK_ENDPOINTS = Story(
+    "endpoints name what was left long after",
+    release_spec(keep_warm=0.0),
+    (
+        (wait, 45),
+        (both(stuck_endpoints(stuck=True), deploy("v2")), 45),
+        (stuck_endpoints(stuck=False), 5),
+    ),
+)
+SILENT_SERVER = Story(
+    "nobody knows that the traffic moved when the spec changes again",
+    release_spec(),
+    (
+        (wait, 45),
+        (
+            both(
+                stuck_endpoints(stuck=True),
+                deploy("v2"),
+                unanswered(MoveTraffic),
+                deploy("v3"),
+                passing(1),
+                stuck_endpoints(stuck=False),
+            ),
+            10,
+        ),
+    ),
+)
+NEW_POLICIES = Story(
+    "policies change while a version starts and the registry is down",
+    release_spec(),
+    (
+        (both(turn("v2", start_seconds=6.0), wait), 20),
+        (both(deploy("v2"), passing(5), registry(up=False), new_policies()), 15),
+        (registry(up=True), 10),
+    ),
+)
+FORGED_EARLY = Story(
+    "somebody forges the record in favour of a version that is not verified yet",
+    release_spec(),
+    (
+        (wait, 5),
+        (both(deploy("v2"), passing(2), registry(up=False)), 5),
+        (forge_record("v2"), 10),
+        (registry(up=True), 10),
+    ),
+)
+ASKED_IN_TURN = Story(
+    "what all versions depend on is down, and the one that serves is asked first",
+    release_spec(probe_interval=4.0, probe_threshold=1),
+    (
+        (wait, 45),
+        (both(deploy("v2"), passing(16), dependency(up=False), passing(8), dependency(up=True)), 5),
+    ),
+)
+ASKED_LAST = Story(
+    "what all versions depend on is up again, and the one that serves is asked last",
+    release_spec(probe_interval=4.0, probe_threshold=1),
+    (
+        (wait, 45),
+        (both(deploy("v2"), passing(14), dependency(up=False), passing(9), dependency(up=True)), 5),
+    ),
+)
+SHARED_DEPENDENCY = Story(
+    "what all versions depend on is down for a while",
+    release_spec(),
+    (
+        (wait, 45),
+        (both(deploy("v2"), passing(12), dependency(up=False), passing(9), dependency(up=True)), 5),
+    ),
+)
+NEVER_STARTS = Story(
+    "a version never becomes ready",
+    release_spec(),
+    ((wait, 5), (both(turn("v2", starts=False), deploy("v2")), 70)),
+)
+ASKED_TOO_LATE = Story(
+    "a rollback is asked for while the operator reverts",
+    release_spec(keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 30),
+        (deploy("v3"), 2),
+        (both(turn("v3", probe_passes=False), passing(2), ask(ActionKind.ROLLBACK)), 5),
+    ),
+)
+
+NOBODY_HOME = Story(
+    "all Pods of a tested version are evicted unseen when it is promoted",
+    release_spec(promotion=Promotion.MANUAL, probed=False),
+    (
+        (wait, 2),
+        (ask(ActionKind.PROMOTE), 2),
+        (deploy("v2"), 5),
+        (both(unseen(evict("v2")), ask(ActionKind.PROMOTE)), 10),
+    ),
+)
+
+STORIES = (
+    REPLACED,
+    REVERTED_WARM,
+    REVERTED_COLD,
+    SIGNED_LATER,
+    BY_HAND,
+    ROLLED_BACK,
+    SEVERAL_ACTIONS,
+    FORGOTTEN,
+    NOT_YET_VERIFIED,
+    FORGED,
+    FORGED_EARLY,
+    NEW_POLICIES,
+    ASKED_IN_TURN,
+    ASKED_LAST,
+    POINTED_ELSEWHERE,
+    STUCK_ENDPOINTS,
+    SILENT_SERVER,
+    SHARED_DEPENDENCY,
+    NEVER_STARTS,
+    NOBODY_HOME,
+    ASKED_TOO_LATE,
+)
