@@ -17,8 +17,9 @@ RUN /opt/operator/bin/pip install --no-cache-dir --no-deps /src \
 
 FROM ${BASE}
 COPY --from=build /opt/operator /opt/operator
-# The root file system is read-only.
-ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+# The root file system is read-only, and the user has no entry in /etc/passwd to be looked up: kopf
+# asks for the name.
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp USER=operator
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/opt/operator/bin/immutable-release-operator"]

@@ -14,7 +14,7 @@ import pytest
 
 from demo import manifests
 from demo.images import Image, Key
-from demo.kube import Kube, wait_for
+from demo.kube import Kube, KubeError, wait_for
 from demo.operator_process import (
     CHART,
     NAMESPACE,
@@ -31,6 +31,8 @@ POLICY = "e2e-chart"
 REPOSITORY = "immutable-release-operator"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PATIENCE = 60.0
+# An upgrade that fails is undone whole: helm would forget the policies that it had made.
+SAFELY = ("--wait", "--rollback-on-failure", "--cleanup-on-fail")
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +59,14 @@ def operator_pod(
     operator_process.stop()
     kube.patch("Namespace", NAMESPACE, {"metadata": {"labels": RESTRICTED}})
     image = {"repository": f"{node_registry}/{REPOSITORY}", "digest": digest}
-    helm("upgrade", "--install", SERVICE_ACCOUNT, str(CHART), "--wait", *_values(image=image))
-    (pod,) = kube.list("Pod", NAMESPACE)
-    yield pod["metadata"]["name"]
-    install_chart()
-    write_kubeconfig(kube, installed)
-
-    def look() -> tuple[bool | None, str]:
-        return (None if kube.list("Pod", NAMESPACE) else True), "it is still there"
-
-    wait_for("the operator's Pod to be gone", look, PATIENCE)
+    try:
+        helm("upgrade", "--install", SERVICE_ACCOUNT, str(CHART), *SAFELY, *_values(image=image))
+        (pod,) = kube.list("Pod", NAMESPACE)
+        yield pod["metadata"]["name"]
+    finally:
+        install_chart()
+        _await_no_pod(kube)
+        _await_token(kube, installed)
 
 
 @pytest.fixture
@@ -137,9 +137,28 @@ def test_uninstalling_leaves_releases_and_what_they_serve(
     assert shop.release.active() == v1.name
 
 
+def _await_no_pod(kube: Kube) -> None:
+    def look() -> tuple[bool | None, str]:
+        return (None if kube.list("Pod", NAMESPACE) else True), "it is still there"
+
+    wait_for("the operator's Pod to be gone", look, PATIENCE)
+
+
+def _await_token(kube: Kube, kubeconfig: Path) -> None:
+    """The policy that keeps people from it is out of force a moment after it is deleted."""
+
+    def look() -> tuple[bool | None, str]:
+        try:
+            return write_kubeconfig(kube, kubeconfig).exists(), ""
+        except KubeError as refused:
+            return None, str(refused)
+
+    wait_for("a token for the operator as a process", look, PATIENCE)
+
+
 def helm(*arguments: str) -> None:
     """Run the real helm in the operator's namespace."""
-    command = (str(tool("helm")), *arguments, "--namespace", NAMESPACE, "--timeout=3m")
+    command = (str(tool("helm")), *arguments, "--namespace", NAMESPACE, "--timeout=2m")
     operator_image.run(*command)
 
 
