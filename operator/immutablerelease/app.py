@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -47,6 +48,7 @@ from immutablerelease.verification.verifier import Verifier
 log = logging.getLogger(__name__)
 
 WORKERS = 16
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 STOP_SECONDS = 5.0
 
 
@@ -68,16 +70,21 @@ class Options:
         """From variables with the prefix IRO_; raises ValueError with what to correct."""
         port = environment.get("IRO_PORT", "8080")
         log_format = environment.get("IRO_LOG_FORMAT", "json")
-        if not port.isdecimal():
+        if not port.isdecimal() or not 0 < int(port) < 65536:
             raise ValueError(f"IRO_PORT must be a port number (got {port!r})")
         if log_format not in ("json", "text"):
             raise ValueError(f"IRO_LOG_FORMAT must be json or text (got {log_format!r})")
         identity = environment.get("IRO_IDENTITY") or f"{os.uname().nodename}-{os.getpid()}"
         namespace = environment.get("IRO_NAMESPACE") or "immutable-release-system"
         names = environment.get("IRO_WATCH_NAMESPACES", "").split(",")
-        return cls(
-            tuple(name for name in names if name), int(port), log_format, namespace, identity
-        )
+        namespaces = tuple(name.strip() for name in names if name.strip())
+        for name in namespaces:
+            if not _NAMESPACE.fullmatch(name):
+                raise ValueError(
+                    "IRO_WATCH_NAMESPACES must be names of namespaces with commas between them "
+                    f"(got {name!r})"
+                )
+        return cls(namespaces, int(port), log_format, namespace, identity)
 
 
 class App:

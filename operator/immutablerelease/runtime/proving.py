@@ -141,15 +141,15 @@ class Prover:
         """Pull secrets of the template and of its ServiceAccount, as the kubelet would use them."""
         namespace = release.metadata.namespace
         spec = release.spec.template.get("spec") or {}
-        names = [item["name"] for item in spec.get("imagePullSecrets") or ()]
+        names = [item.get("name") for item in spec.get("imagePullSecrets") or ()]
         account = spec.get("serviceAccountName") or "default"
         try:
             found = await self._api.get(SERVICE_ACCOUNTS, namespace, account)
-            names += [item["name"] for item in found.get("imagePullSecrets") or ()]
+            names += [item.get("name") for item in found.get("imagePullSecrets") or ()]
         except NotFound:
             log.debug("no ServiceAccount %s in %s", account, namespace)
         configs = []
-        for name in dict.fromkeys(names):
+        for name in filter(None, dict.fromkeys(names)):
             config = await self._pull_secret(namespace, name)
             if config is not None:
                 configs.append(config)
@@ -202,9 +202,19 @@ class Prover:
             await self._api.create(_KINDS[kind], namespace, copy)
         except AlreadyExists:
             made = await self._api.get(_KINDS[kind], namespace, copy["metadata"]["name"])
-            same = made.get("data") == copy.get("data") and made.get("immutable")
-            if not is_ours(made) or not same:
+            if not _is_copy(made, copy, release):
                 raise NameTaken(_KINDS[kind], copy["metadata"]["name"]) from None
+
+
+def _is_copy(made: Object, copy: Object, release: Release) -> bool:
+    """Whether what is there is what was to be made; a copy of another release ends with that."""
+    owners = made["metadata"].get("ownerReferences") or ()
+    return (
+        is_ours(made)
+        and any(reference["uid"] == release.metadata.uid for reference in owners)
+        and made.get("immutable") is True
+        and all(made.get(field) == copy.get(field) for field in ("type", "data", "binaryData"))
+    )
 
 
 class _MissingConfig(Exception):

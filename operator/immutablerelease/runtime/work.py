@@ -52,18 +52,22 @@ class Work:
         verify: Callable[[Snapshot, Verify], Awaitable[VerdictView]],
         on_result: Callable[[Key], None],
         jitter: random.Random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._resolve = resolve
         self._verify = verify
         self._on_result = on_result
         self._jitter = jitter
+        self._sleep = sleep
         self._releases: dict[Key, _Release] = {}
 
     def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
         """Have what the plan wants under way."""
         release = self._releases.setdefault(key, _Release())
         if plan.resolve is not None:
-            job = release.resolve.setdefault(plan.resolve, _Job())
+            # Asked again, it is the newest question.
+            job = release.resolve.pop(plan.resolve, None) or _Job()
+            release.resolve[plan.resolve] = job
             if job.task is None and not isinstance(job.result, Resolution):
                 job.task = self._start(key, job, partial(self._resolve, snapshot), _resolved)
         for request in plan.verify:
@@ -122,7 +126,7 @@ class Work:
 
         async def run() -> None:
             try:
-                await asyncio.sleep(delay)
+                await self._sleep(delay)
                 job.result = await ask()
                 if settled(job.result):
                     job.attempts = 0

@@ -148,10 +148,10 @@ class Told:
 class Operator:
     """One life of the operator's process; `restart` begins another one that remembers nothing."""
 
-    def __init__(self, cluster: FakeCluster, outside: Instant) -> None:
+    def __init__(self, cluster: FakeCluster, outside: Instant, told: Told | None = None) -> None:
         self.cluster = cluster
         self.outside = outside
-        self.told = Told()
+        self.told = told or Told()
         self.restart()
 
     def restart(self) -> None:

@@ -1,0 +1,199 @@
+"""What is watched ends in the store, and the releases that it concerns in the queue."""
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+
+from immutablerelease.api.meta import RELEASE_LABEL
+from immutablerelease.runtime import watching
+from immutablerelease.runtime.client import (
+    ACTIONS,
+    CONFIG_MAPS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    NAMESPACES,
+    PODS,
+    POLICIES,
+    RELEASES,
+    REVISIONS,
+    SERVICES,
+    Kind,
+    Object,
+)
+from immutablerelease.runtime.key import Key
+from immutablerelease.runtime.liveness import Limits, Watches
+from immutablerelease.runtime.store import Store
+from immutablerelease.runtime.watching import Watching
+from tests.unit.shell.fake_cluster import FakeCluster
+
+CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+SHOP, CART, AWAY = Key("demo", "shop"), Key("demo", "cart"), Key("elsewhere", "shop")
+
+
+def make(name: str, namespace: str = "demo", *, release: str = "", version: int = 100) -> Object:
+    """Any object; `release` is its label."""
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"uid-{namespace}-{name}",
+        "resourceVersion": str(version),
+        "labels": {RELEASE_LABEL: release} if release else {},
+    }
+    return {"metadata": metadata, "spec": {"release": release or "shop"}}
+
+
+def whole(name: str, version: int = 100) -> Object:
+    """An object of the whole cluster."""
+    return {"metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": str(version)}}
+
+
+class Setting:
+    """A cluster with two releases in one namespace and one in another."""
+
+    def __init__(self, namespaces: tuple[str, ...] = ()) -> None:
+        self.cluster = FakeCluster()
+        for namespace, name in (SHOP, CART, AWAY):
+            self.cluster.put(RELEASES, {"metadata": {"name": name, "namespace": namespace}})
+        self.store = Store()
+        self.queued: list[Key] = []
+        self.pruned: list[str] = []
+        self.seconds = 0.0
+        self.watches = Watches(clock=lambda: self.seconds, limits=Limits())
+        self.watching = Watching(
+            self.cluster,
+            self.store,
+            enqueue=self.enqueue,
+            namespaces=namespaces,
+            watches=self.watches,
+            pruned=self.prune,
+        )
+
+    def enqueue(self, key: Key) -> None:
+        self.queued.append(key)
+
+    def prune(self, uids: Iterable[str]) -> None:
+        self.pruned.extend(uids)
+
+    async def event(self, kind: Kind, obj: Object, event: str | None = "MODIFIED") -> list[Key]:
+        """Deliver a watch event as kopf does; what it put into the queue."""
+        self.queued.clear()
+        await self.watching._handler(kind)(event={"type": event, "object": obj}, logger=None)
+        return list(self.queued)
+
+
+@pytest.fixture
+async def setting() -> Setting:
+    setting = Setting()
+    await setting.watching.fill()
+    return setting
+
+
+async def test_at_the_start_everything_is_read_and_every_release_is_looked_at() -> None:
+    setting = Setting()
+    setting.cluster.put(PODS, make("shop-1-0", release="shop"))
+    setting.cluster.put(PODS, make("a-stranger"))
+    setting.cluster.put(CONFIG_MAPS, make("settings", release="shop"))
+    setting.cluster.put(POLICIES, whole("all"))
+    await setting.watching.fill()
+    assert setting.queued == [SHOP, CART, AWAY]
+    assert setting.store.names(PODS) == [("demo", "shop-1-0")], "others' Pods are never read"
+    assert setting.store.names(POLICIES) == [("", "all")]
+    assert setting.store.names(CONFIG_MAPS) == []
+
+
+async def test_with_namespaces_only_they_are_read_and_what_has_none() -> None:
+    setting = Setting(("elsewhere",))
+    setting.cluster.put(NAMESPACES, whole("elsewhere"))
+    await setting.watching.fill()
+    assert setting.queued == [AWAY]
+    assert setting.store.names(NAMESPACES) == [("", "elsewhere")]
+
+
+@pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.plural)
+async def test_a_child_concerns_the_release_that_its_label_names(
+    setting: Setting, kind: Kind
+) -> None:
+    assert await setting.event(kind, make("child", release="cart")) == [CART]
+    assert setting.store.get(kind, "demo", "child") is not None
+
+
+async def test_a_release_concerns_itself(setting: Setting) -> None:
+    assert await setting.event(RELEASES, make("new")) == [Key("demo", "new")]
+
+
+async def test_an_action_concerns_the_release_that_its_spec_names(setting: Setting) -> None:
+    action = make("back") | {"spec": {"release": "cart"}}
+    assert await setting.event(ACTIONS, action) == [CART]
+
+
+async def test_a_policy_concerns_every_release(setting: Setting) -> None:
+    assert await setting.event(POLICIES, whole("signed")) == [SHOP, CART, AWAY]
+    assert await setting.event(POLICIES, whole("signed"), "DELETED") == [SHOP, CART, AWAY]
+
+
+async def test_a_namespace_concerns_the_releases_in_it(setting: Setting) -> None:
+    assert await setting.event(NAMESPACES, whole("demo")) == [SHOP, CART]
+
+
+async def test_what_carries_no_label_concerns_nobody(setting: Setting) -> None:
+    assert await setting.event(SERVICES, make("stranger")) == []
+
+
+@pytest.mark.parametrize("event", [None, "ADDED", "MODIFIED"])
+async def test_what_is_known_already_concerns_nobody(setting: Setting, event: str | None) -> None:
+    assert await setting.event(PODS, make("pod", release="shop", version=200), event) == [SHOP]
+    assert await setting.event(PODS, make("pod", release="shop", version=200), event) == []
+    assert await setting.event(PODS, make("pod", release="shop", version=150), event) == []
+
+
+async def test_what_is_deleted_leaves_the_store_and_concerns_its_release(setting: Setting) -> None:
+    await setting.event(PODS, make("pod", release="shop"))
+    assert await setting.event(PODS, make("pod", release="shop", version=300), "DELETED") == [SHOP]
+    assert setting.store.get(PODS, "demo", "pod") is None
+
+
+async def test_what_vanished_unseen_is_found_by_the_next_list(setting: Setting) -> None:
+    uid = setting.cluster.release()["metadata"]["uid"]
+    setting.cluster.put(PODS, make("pod", release="cart"))
+    await setting.watching.fill()
+    setting.cluster.remove(RELEASES, "demo", "shop")
+    setting.cluster.remove(PODS, "demo", "pod")
+    setting.queued.clear()
+    await setting.watching.fill()
+    assert setting.store.names(RELEASES) == [("demo", "cart"), ("elsewhere", "shop")]
+    assert setting.store.names(PODS) == []
+    assert uid in setting.pruned
+    assert SHOP in setting.queued, "so that what is known of it is dropped"
+
+
+async def test_lists_are_repeated_until_it_is_stopped(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "RESYNC_SECONDS", 0.0)
+    stop = asyncio.Event()
+    setting.queued.clear()
+
+    def enqueue(key: Key) -> None:
+        setting.queued.append(key)
+        if setting.queued.count(AWAY) == 3:
+            stop.set()
+
+    monkeypatch.setattr(setting.watching, "_enqueue", enqueue)
+    await asyncio.wait_for(setting.watching.resync(stop), 5)
+    assert setting.queued.count(SHOP) == 3
+
+
+async def test_a_watch_that_delivers_nothing_of_what_lists_find_is_told_of(
+    setting: Setting,
+) -> None:
+    for kind in (RELEASES, PODS):
+        await setting.event(kind, make("seen", release="shop"))
+    setting.cluster.put(PODS, make("pod", release="shop"))
+    await setting.watching.fill()
+    setting.seconds += 200
+    trouble = setting.watches.trouble()
+    assert trouble is not None
+    assert "the watch of pods is dead" in trouble
+    await setting.event(PODS, make("pod", release="shop", version=500))
+    assert setting.watches.trouble() is None
