@@ -3,16 +3,12 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from devcluster import Cluster
 from devcluster.cgroups import Group
 from devcluster.layout import Layout
 from devcluster.processes import Record, recorded, seen
-
-POLL = 0.2
 
 
 def run(cluster: str, *command: str) -> subprocess.CompletedProcess[str]:
@@ -26,14 +22,6 @@ def kubectl(cluster: Cluster, *arguments: str) -> str:
     done = run(cluster.name, "kubectl", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def eventually(true: Callable[[], bool], what: str, within: float = 60) -> None:
-    """Poll until something holds."""
-    deadline = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        time.sleep(POLL)
 
 
 def processes_of(cluster: str) -> list[Record]:

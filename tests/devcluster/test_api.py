@@ -17,6 +17,7 @@ from devcluster.processes import kill
 from devcluster.up import up
 from tests.devcluster import machine
 from tests.devcluster.conftest import NAME
+from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -93,7 +94,7 @@ def test_the_audit_log_has_what_admission_policies_annotate(api: Cluster, tmp_pa
         machine.kubectl(api, "create", "configmap", "--dry-run=server", "watched")
         return "noticer/seen" in api.audit_log.read_text()
 
-    machine.eventually(is_annotated, "the annotation is in the audit log")
+    eventually(is_annotated, "the annotation is in the audit log")
 
 
 def annotating() -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from devcluster.processes import kill, name_of, recorded
 from devcluster.up import up
 from tests.devcluster import machine
 from tests.devcluster.conftest import NAME
+from tests.waiting import eventually
 
 REPLICAS = 2
 QUICK = 2.0
@@ -63,7 +64,7 @@ def await_pods(cluster: Cluster) -> None:
         good = [pod for pod in pods if is_ready(pod) and is_alive(pod)]
         return len(good) == len(pods) == REPLICAS
 
-    machine.eventually(ready, "all pods are Ready and their processes run")
+    eventually(ready, "all pods are Ready and their processes run")
 
 
 def is_ready(pod: dict[str, dict[str, list[dict[str, str]]]]) -> bool:

@@ -4,7 +4,6 @@ A policy takes effect about a second after it was written: what is waited for is
 """
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from tests.api.enforcement.attempts import Attempt
 from tests.api.enforcement.people import MASTER
 from tests.api.enforcement.stage import FAKE_KUBELET, Stage, enforced_namespace, release_into
 from tests.api.kubectl import Kubectl, Refused
+from tests.waiting import eventually
 
 MISSPELLED: Manifest = {
     "apiVersion": "v1",
@@ -32,7 +32,7 @@ def enforced(kubectl: Kubectl) -> Iterator[Kubectl]:
     # The binding that is waited for comes last, so the others are active as well.
     documents.sort(key=lambda one: one["metadata"]["name"].startswith("enforce-label"))
     apply(kubectl, [NAMESPACE_OBJECT, *documents])
-    _await_refusal(kubectl, MISSPELLED)
+    eventually(lambda: _refused(kubectl, MISSPELLED), "the policies are active", 30)
     yield kubectl
     # Bindings first: without them the label of the namespace holds nothing back.
     delete(kubectl, [one for one in documents if one["kind"].endswith("PolicyBinding")])
@@ -73,11 +73,9 @@ def _stage(enforced: Kubectl, mode: str) -> Iterator[Stage]:
     kubectl("delete", "namespace", kubectl.namespace, "--wait=false", "--ignore-not-found")
 
 
-def _await_refusal(kubectl: Kubectl, manifest: Manifest) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            kubectl("create", "--dry-run=server", "-f", "-", *MASTER, stdin=json.dumps(manifest))
-        except Refused:
-            return
-    raise AssertionError("the policies were not active 30 s after they were written")
+def _refused(kubectl: Kubectl, manifest: Manifest) -> bool:
+    try:
+        kubectl("create", "--dry-run=server", "-f", "-", *MASTER, stdin=json.dumps(manifest))
+    except Refused:
+        return True
+    return False

@@ -1,7 +1,6 @@
 """What Kubernetes and people must be able to do goes on undisturbed."""
 
 import json
-import time
 
 import pytest
 
@@ -19,6 +18,7 @@ from tests.api.enforcement.stage import (
     workload,
 )
 from tests.api.kubectl import Kubectl
+from tests.waiting import eventually
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 MADE = "deployments,replicasets,pods,services,configmaps,secrets,releaserevisions"
@@ -208,6 +208,4 @@ def test_another_service_may_select_the_pods_of_a_release(stage: Stage) -> None:
 
 def _await_output(wanted: str, kubectl: Kubectl, *command: str) -> None:
     """Until a command prints what is wanted; `kubectl wait` cannot wait for nothing."""
-    deadline = time.monotonic() + 30
-    while (output := kubectl(*command)) != wanted:
-        assert time.monotonic() < deadline, output
+    eventually(lambda: kubectl(*command) == wanted, f"{' '.join(command)} prints {wanted!r}", 30)
