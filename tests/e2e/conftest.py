@@ -51,14 +51,21 @@ def cluster(registry: str) -> Cluster:
 def kube(registry: str) -> Iterator[Kube]:
     """The API as cluster-admin; at the end nothing of the tests may be left."""
     kube = Kube()
+    # A session that was killed had no end.
+    for name in _namespaces(kube):
+        kube.delete("Namespace", name)
     yield kube
 
     def look() -> tuple[bool | None, str]:
-        names = [item["metadata"]["name"] for item in kube.list("Namespace")]
-        left = [name for name in names if name.startswith(PREFIX)]
-        return (True if not left else None), f"{', '.join(left)} still there"
+        left = _namespaces(kube)
+        return (None if left else True), f"{', '.join(left)} still there"
 
     wait_for("all namespaces of the tests to be gone", look, DELETE_TIMEOUT)
+
+
+def _namespaces(kube: Kube) -> list[str]:
+    names = (str(item["metadata"]["name"]) for item in kube.list("Namespace"))
+    return [name for name in names if name.startswith(PREFIX)]
 
 
 @pytest.fixture(scope="session")
