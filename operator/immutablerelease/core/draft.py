@@ -33,7 +33,7 @@ TICK = timedelta(milliseconds=1)
 # What must wait for this plan to be applied is decided right after it.
 SOON = timedelta(milliseconds=10)
 
-_LONGEST_REASON = 64
+LONGEST_REASON = 64
 _LONGEST_MESSAGE = 2048
 
 
@@ -148,7 +148,7 @@ class Draft:
         return Condition(
             type=type_,
             status=status,
-            reason=clip(reason, _LONGEST_REASON),
+            reason=clip(reason, LONGEST_REASON),
             message=clip(message),
             observed_generation=generation,
             last_transition_time=self.now,
@@ -157,7 +157,7 @@ class Draft:
     def failure(self, reason: str, message: str, at: datetime | None = None) -> Failure:
         """Why a revision is not to be used again."""
         return Failure(
-            reason=clip(reason, _LONGEST_REASON), message=clip(message), time=at or self.now
+            reason=clip(reason, LONGEST_REASON), message=clip(message), time=at or self.now
         )
 
     def condition_since(self, name: str, type_: str, status: Status) -> datetime | None:

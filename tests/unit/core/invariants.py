@@ -211,11 +211,18 @@ class Invariants:
     def _note_leaving(self, target: str, reason: str) -> None:
         route = self.cluster.service
         leaving = route.record.revision if route and route.record else None
-        if leaving is not None and leaving != target and leaving in self.cluster.revisions():
+        if leaving is not None and leaving != target and self._served(leaving):
             self.left[leaving] = (self.cluster.now, reason == "Promoted")
             if reason == "Reverted":
                 self.reverted.add(leaving)
         self.left.pop(target, None)
+
+    def _served(self, name: str) -> bool:
+        """Whether it really had the traffic; one that was deleted and made again did not."""
+        stored = self.cluster.find("Revision", name)
+        if stored is None:
+            return False
+        return (stored.body.status.tested_at or stored.body.status.active_since) is not None
 
     def _proven(self, snapshot: Snapshot, target: str) -> None:
         """A promotion has evidence of everything, by policies that hold now."""

@@ -22,7 +22,7 @@ from immutablerelease.core.plan import (
 )
 from immutablerelease.core.snapshot import Snapshot
 
-from .cluster import AlreadyExists, NotFound
+from .apiserver import AlreadyExists, NotFound
 from .objects import NAME, DeploymentBody, RevisionBody, ServiceBody, Stored
 
 if TYPE_CHECKING:

@@ -8,16 +8,19 @@ from . import target as targets
 
 
 def collect(draft: Draft) -> None:
-    """Plan the removal of revisions beyond the limit, and of frozen copies that none names."""
+    """Plan the removal of revisions beyond the limit, and of frozen copies that none names.
+
+    While it is not known which revision the spec stands for, nothing is removed: it may be any.
+    """
+    if draft.wanted is None:
+        return
     kept = _kept(draft)
-    if draft.resolve is None:
-        # First, since the revisions are what the copies are known by.
-        _collect_frozen(draft, kept)
+    # First, since the revisions are what the copies are known by.
+    _collect_frozen(draft, kept)
     for name in draft.snapshot.revisions:
         if name not in kept:
-            draft.do(DeleteRevision(name))
-    for name in draft.snapshot.revisions.keys() - kept:
-        del draft.revisions[name]
+            draft.do_later(DeleteRevision(name))
+            del draft.revisions[name]
 
 
 def _kept(draft: Draft) -> set[str]:

@@ -82,7 +82,7 @@ def _spec(draft: Draft, resolution: Resolution) -> RevisionSpec:
 def _supersede(draft: Draft) -> None:
     """Whatever else is in flight gives way to the newest spec."""
     for name in list(draft.flying()):
-        if name not in (draft.wanted, draft.active):
+        if name not in (draft.wanted, draft.leaving):
             draft.change(
                 name,
                 phase=RevisionPhase.SUPERSEDED,

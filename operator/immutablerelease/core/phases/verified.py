@@ -3,7 +3,7 @@
 from immutablerelease.api.conditions import Status
 from immutablerelease.api.revision import RevisionPhase, Verification
 
-from ..draft import IN_FLIGHT, Draft, clip
+from ..draft import IN_FLIGHT, LONGEST_REASON, Draft, clip
 from ..plan import EventType, Verify
 from ..snapshot import VerdictView
 
@@ -51,7 +51,7 @@ def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
     verification = Verification.model_validate(
         {
             "verdict": verdict.verdict,
-            "reason": verdict.reason,
+            "reason": clip(verdict.reason, LONGEST_REASON),
             "message": clip(verdict.message),
             "policies": verdict.policies,
             "time": verdict.at,
