@@ -27,7 +27,7 @@ from .client import (
     Kind,
     NotFound,
 )
-from .execute import Executor, NameTaken, NotReady, StillRouted
+from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted
 from .key import Key
 from .observe import Observer, is_ours
 from .queue import WorkQueue
@@ -166,7 +166,7 @@ class Controller:
         for intent in plan.intents:
             try:
                 await self._executor.carry_out(snapshot, intent)
-            except (NotReady, StillRouted) as error:
+            except (NotReady, MovedMeanwhile, StillRouted) as error:
                 log.info("%s: not done, decided anew: %s", key, error)
                 return False
             except NameTaken as error:
@@ -196,10 +196,9 @@ class Controller:
             self._queue.add_after(key, max(0.0, delay))
 
     def _watch_probes(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
-        ports = probe_ports(snapshot)
         targets = {
             name: [
-                Target(pod.uid, pod.ip, ports)
+                Target(pod.uid, pod.ip, probe_ports(snapshot, name))
                 for pod in snapshot.pods.get(name, ())
                 if pod.ip is not None and not pod.deleting
             ]
@@ -226,10 +225,14 @@ class Controller:
         self._teller.gone(key)
 
 
-def probe_ports(snapshot: Snapshot) -> dict[str, int]:
-    """Port numbers by name: those of the Service, and those that containers name themselves."""
+def probe_ports(snapshot: Snapshot, revision: str) -> dict[str, int]:
+    """Port numbers by name: those of the Service, and those that containers name themselves.
+
+    What a name means is said by the revision whose Pods are asked, as it is for the Service: a port
+    that moved with the present spec must not make the way back look unhealthy.
+    """
     named: dict[str, int] = {}
-    spec = snapshot.release.spec.template.get("spec") or {}
+    spec = snapshot.revisions[revision].spec.template.get("spec") or {}
     for container in spec.get("containers") or ():
         for port in container.get("ports") or ():
             if "name" in port:

@@ -55,6 +55,10 @@ class NotReady(Exception):
     """A live read found no ready Pod where the traffic was to go; decide anew."""
 
 
+class MovedMeanwhile(Exception):
+    """A live read found a move of traffic that the decision knows nothing of; decide anew."""
+
+
 class StillRouted(Exception):
     """A live read found that traffic goes to what was to be made smaller; decide anew."""
 
@@ -90,7 +94,7 @@ class Executor:
         """Carry out one intent.
 
         Raises:
-            ApiError, NotReady, StillRouted, NameTaken: It did not happen.
+            ApiError, NotReady, MovedMeanwhile, StillRouted, NameTaken: It did not happen.
         """
         await self._steps[type(intent)](snapshot, intent)
 
@@ -98,13 +102,20 @@ class Executor:
         release, record = snapshot.release, intent.record
         namespace, name = release.metadata.namespace, release.metadata.name
         selector = f"{RELEASE_LABEL}={name},{REVISION_LABEL}={record.revision}"
-        pods, _ = await asyncio.gather(
+        pods, found = await asyncio.gather(
             self._api.list(PODS, namespace, selector=selector),
             self._check_name(snapshot, SERVICES, name),
         )
         if not any(pod_view(pod).serving for pod in pods):
             raise NotReady(f"no Pod of {record.revision} is ready")
-        await self._apply(SERVICES, release_service(release, record))
+        service = release_service(release, record)
+        if found is not None:
+            if read_route(release, found, ()).record != snapshot.route.record:
+                raise MovedMeanwhile(f"the record on Service {name} is another one by now")
+            # Nor may it move between the read and the write: a process that was frozen and thawed
+            # would undo what another one decided since.
+            service["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        await self._apply(SERVICES, service)
 
     async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
         record = snapshot.route.record
@@ -206,14 +217,16 @@ class Executor:
         except AlreadyExists:
             await self._check_name(snapshot, kind, metadata["name"])
 
-    async def _check_name(self, snapshot: Snapshot, kind: Kind, name: str) -> None:
+    async def _check_name(self, snapshot: Snapshot, kind: Kind, name: str) -> Object | None:
+        """The object of that name, if there is one; it is this release's."""
         try:
             found = await self._api.get(kind, snapshot.release.metadata.namespace, name)
         except NotFound:
-            return
+            return None
         if not is_ours(found) or not _belongs(found, snapshot):
             raise NameTaken(kind, name)
         self._store.put(kind, found)
+        return found
 
     async def _delete(self, kind: Kind, namespace: str, name: str) -> None:
         known = self._store.get(kind, namespace, name)

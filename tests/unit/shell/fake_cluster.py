@@ -71,6 +71,11 @@ class FakeCluster:
         if subresource and name not in self.objects:
             raise NotFound(f"no {kind.kind} {name}")
 
+        version = obj["metadata"].get("resourceVersion")
+        current = self.objects.get(name, {}).get("metadata", {}).get("resourceVersion")
+        if version is not None and version != current:
+            raise Conflict("the object has been modified, or is no more")
+
         def change() -> Object:
             before = self.objects.get(name, {})
             if subresource == "scale":

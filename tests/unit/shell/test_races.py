@@ -1,0 +1,108 @@
+"""What happened after a decision was made and before it was carried out, or was not yet observed."""
+
+from copy import deepcopy
+from datetime import timedelta
+
+import pytest
+
+from immutablerelease.core.plan import MoveTraffic
+from immutablerelease.core.snapshot import RouteRecord, Snapshot
+from immutablerelease.runtime.client import RELEASES, SERVICES, Conflict, Kind, Object
+from immutablerelease.runtime.controller import probe_ports
+from immutablerelease.runtime.execute import Executor, MovedMeanwhile
+from immutablerelease.runtime.observe import Observer
+from immutablerelease.runtime.store import Store
+from tests.unit.shell.fake_cluster import FakeCluster
+from tests.unit.shell.harness import KEY, Instant, Operator, manifest, template
+
+
+@pytest.fixture
+def cluster() -> FakeCluster:
+    made = FakeCluster()
+    made.put(RELEASES, manifest())
+    return made
+
+
+@pytest.fixture
+def operator(cluster: FakeCluster) -> Operator:
+    return Operator(cluster, Instant())
+
+
+def snapshot(operator: Operator) -> Snapshot:
+    observer = Observer(operator.store, operator.controller._memory, operator.outside)
+    found = observer.snapshot(KEY)
+    assert found is not None
+    return found
+
+
+async def two_versions(cluster: FakeCluster, operator: Operator) -> tuple[str, str]:
+    """Names of the first version and of the second, which serves."""
+    await operator.run(20)
+    first = cluster.serving()
+    cluster.change(template=template("v2"))
+    await operator.run(20)
+    second = cluster.serving()
+    assert first and second and first != second
+    return first, second
+
+
+def back_to(name: str, seen: Snapshot) -> MoveTraffic:
+    record = seen.route.record
+    assert record is not None
+    later = record.at + timedelta(seconds=1)
+    return MoveTraffic(RouteRecord(name, "Reverted", "it failed", later, previous=record.revision))
+
+
+async def test_a_move_that_was_not_observed_yet_is_not_undone_by_an_older_decision(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    first, second = await two_versions(cluster, operator)
+    seen = snapshot(operator)
+    await Executor(cluster, Store()).carry_out(seen, back_to(first, seen))
+    with pytest.raises(MovedMeanwhile):
+        await Executor(cluster, operator.store).carry_out(seen, back_to(second, seen))
+    assert cluster.serving() == first
+    assert snapshot(operator).route.selected == first, "what was found is decided on next"
+
+
+class Thawed(FakeCluster):
+    """Somebody else moves the traffic after the live read, just before the write."""
+
+    moves: Object | None = None
+
+    async def apply(
+        self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
+    ) -> Object:
+        if self.moves is not None and kind is SERVICES:
+            self.put(SERVICES, self.moves)
+            self.moves = None
+        return await super().apply(kind, namespace, obj, subresource=subresource)
+
+
+async def test_a_move_is_not_made_over_one_that_came_after_the_live_read() -> None:
+    cluster = Thawed()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    first, _ = await two_versions(cluster, operator)
+    seen = snapshot(operator)
+    service = deepcopy(cluster.objects[("services", "demo", "shop")])
+    service["metadata"]["annotations"] = {"somebody": "else"}
+    cluster.moves = service
+    with pytest.raises(Conflict):
+        await Executor(cluster, operator.store).carry_out(seen, back_to(first, seen))
+    assert cluster.serving() != first
+
+
+async def test_the_way_back_is_probed_at_its_own_port(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    ports = {"service": {"ports": [{"name": "http", "port": 80, "targetPort": "web"}]}}
+    for version, number in (("v1", 8080), ("v2", 9090)):
+        changed = template(version)
+        named = {"name": "web", "containerPort": number}
+        changed["spec"]["containers"][0]["ports"] = [named]
+        cluster.change(template=changed, **ports)
+        await operator.run(20)
+    seen = snapshot(operator)
+    numbers = [probe_ports(seen, name)["http"] for name in seen.revisions]
+    assert numbers == [8080, 9090]
