@@ -171,6 +171,10 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         release(spec__guard__onFailure="Ignore"),
         'spec.guard.onFailure: Unsupported value: "Ignore": supported values: "Revert", "Alert"',
     ),
+    "an image volume that names no image": (
+        release(spec__template__spec__volumes=[{"name": "model", "image": {}}]),
+        "spec.template.spec.volumes[0].image.reference: Required value",
+    ),
     "a revision with an image by tag": (
         revision(spec__images__0__image="shop:1"),
         'spec.images[0].image: Invalid value: "shop:1": '

@@ -27,8 +27,11 @@ class RevisionPhase(StrEnum):
 class ResolvedImage(Model):
     """An image as it was written and the digest that runs."""
 
-    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    container: Annotated[str, Field(description="Name of the container or volume.", max_length=63)]
     init: Annotated[bool, Field(description="Whether it is an init container.")] = False
+    volume: Annotated[
+        bool, Field(description="Whether a volume mounts it; `container` names the volume.")
+    ] = False
     source: Annotated[str, Field(description="Image as written in the release.", max_length=512)]
     image: Annotated[
         str,
@@ -71,7 +74,10 @@ class RevisionSpec(Model):
 class ContainerEvidence(Model):
     """Who signed the image of one container, and how that was established."""
 
-    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    container: Annotated[str, Field(description="Name of the container or volume.", max_length=63)]
+    volume: Annotated[
+        bool, Field(description="Whether a volume mounts it; `container` names the volume.")
+    ] = False
     image: Annotated[str, Field(description="Image by digest.", max_length=512)]
     policy: Annotated[str, Field(description="ReleasePolicy that was satisfied.", max_length=253)]
     authority: Annotated[str, Field(description="Authority that signed.", max_length=253)]

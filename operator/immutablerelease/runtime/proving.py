@@ -6,7 +6,7 @@ This is the slow half of a reconcile; it runs in the background and nothing wait
 import base64
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from immutablerelease.immutability.config import (
     references,
     rewrite,
 )
+from immutablerelease.immutability.images import named_images, with_digests
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
 from immutablerelease.verification.verdict import ImageUse
@@ -77,7 +78,7 @@ class Prover:
             return Unresolved(template_hash, "ConfigNotFound", str(error))
         except ApiError as error:
             return Unresolved(template_hash, "ApiError", f"{error}; {error.advice}")
-        template = rewrite(_with_digests(release.spec.template, images), config)
+        template = rewrite(with_digests(release.spec.template, images), config)
         return Resolution(template_hash, template, images, config)
 
     async def verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
@@ -91,7 +92,10 @@ class Prover:
             message = f"pull secrets could not be read: {error}; {error.advice}"
             return VerdictView("Unknown", "ApiError", message, request.policies, self._clock())
         verdict = await self._verifier.verify(
-            [ImageUse(image.container, image.init, image.image) for image in revision.spec.images],
+            [
+                ImageUse(image.container, image.init, image.image, volume=image.volume)
+                for image in revision.spec.images
+            ],
             self._observer.policies(),
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
@@ -110,15 +114,11 @@ class Prover:
         access = await self._access(release)
         digests: dict[str, str] = {}
         images = []
-        for container, init in _containers(release.spec.template):
-            source = container["image"]
-            if source not in digests:
-                digests[source] = (await self._verifier.resolve(source, access)).image
-            images.append(
-                ResolvedImage(
-                    container=container["name"], init=init, source=source, image=digests[source]
-                )
-            )
+        for named in named_images(release.spec.template):
+            if named.source not in digests:
+                resolved = await self._verifier.resolve(named.source, access)
+                digests[named.source] = resolved.image
+            images.append(named.resolved(digests[named.source]))
         return tuple(images)
 
     async def _access(self, release: Release) -> Access:
@@ -206,23 +206,3 @@ class _MissingConfig(Exception):
             f"the template names {reference.kind} {reference.name}, which does not exist in "
             f"{namespace}; create it, or mark the reference optional"
         )
-
-
-def _containers(template: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    spec = template.get("spec") or {}
-    for container in spec.get("initContainers") or ():
-        yield container, True
-    for container in spec.get("containers") or ():
-        yield container, False
-
-
-def _with_digests(template: Mapping[str, Any], images: tuple[ResolvedImage, ...]) -> dict[str, Any]:
-    digests = {(image.container, image.init): image.image for image in images}
-    spec = dict(template["spec"])
-    for field, init in (("initContainers", True), ("containers", False)):
-        if spec.get(field):
-            spec[field] = [
-                {**container, "image": digests[(container["name"], init)]}
-                for container in spec[field]
-            ]
-    return {**template, "spec": spec}

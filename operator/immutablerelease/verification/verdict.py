@@ -37,11 +37,16 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class ImageUse:
-    """An image, by digest, and the container that runs it."""
+    """An image, by digest, and the container that runs it or the volume that mounts it."""
 
     container: str
     init: bool
     image: str
+    volume: bool = False
+
+    def __str__(self) -> str:
+        kind = "image volume" if self.volume else "init container" if self.init else "container"
+        return f"{kind} {self.container}, {self.image}"
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,7 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
     if not uses:
         return Verdict("Refused", Reason.NO_IMAGES, "there is no image to verify")
     messages = [
-        (
-            outcome,
-            f"{'init container' if use.init else 'container'} {use.container}, {use.image}: "
-            f"{outcome.message}",
-        )
+        (outcome, f"{use}: {outcome.message}")
         for use, outcome in zip(uses, outcomes, strict=True)
     ]
     blocking = _worst(outcomes)
@@ -141,6 +142,7 @@ def _joined(messages: Sequence[str]) -> str:
 def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
     return ContainerEvidence(
         container=use.container,
+        volume=use.volume,
         image=use.image,
         policy=policy,
         authority=signer.authority,
