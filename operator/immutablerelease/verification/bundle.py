@@ -81,6 +81,14 @@ def _check_material(material: Any) -> None:
         raise MalformedSignature("bundle: publicKey is not an object")
 
 
+def parse_envelope(data: bytes) -> Envelope:
+    """An envelope without a bundle around it: cosign v2's attestations at the tag `.att`."""
+    try:
+        return _parse_envelope(parse_object(data))
+    except InvalidJSON as error:
+        raise MalformedSignature(f"envelope: {error}") from error
+
+
 def _parse_envelope(envelope: Any) -> Envelope:
     if not isinstance(envelope, dict):
         raise MalformedSignature("envelope: expected an object")

@@ -7,10 +7,11 @@ in however many layouts it appears.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from immutablerelease.api.attestations import AttestationFormat
 from immutablerelease.api.policy import Policy, SignatureFormat
 
-from .artifact import Artifact
-from .bundle import Envelope, parse_keyed_bundle
+from .artifact import Artifact, ArtifactFormat
+from .bundle import Envelope, parse_envelope, parse_keyed_bundle
 from .errors import InvalidPolicy, UnusableKey, VerificationError, WrongKey
 from .keys import VerificationKey, load_key
 from .simplesigning import SignedPayload, parse_layer, require_image
@@ -23,9 +24,11 @@ class Signer:
 
     authority: str
     fingerprint: str
-    format: SignatureFormat
+    format: ArtifactFormat
     # Digest of the manifest that carries the signature.
     manifest: str
+    # Of an attestation: what kind of statement it is.
+    predicate_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,40 +78,55 @@ def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: st
     problems: list[VerificationError] = []
     for artifact in artifacts:
         try:
-            key = _judge(artifact, authorities.keys, digest)
+            signer, payload = signed_by(artifact, authorities)
+            _require_image(artifact, payload, digest)
         except VerificationError as error:
             problems.append(error)
             continue
-        signers.setdefault(
-            key.fingerprint,
-            Signer(
-                authority=authorities.names[key.fingerprint],
-                fingerprint=key.fingerprint,
-                format=artifact.format,
-                manifest=artifact.manifest,
-            ),
-        )
+        signers.setdefault(signer.fingerprint, signer)
     return Evaluation(tuple(signers.values()), tuple(problems))
 
 
-def _judge(artifact: Artifact, keys: tuple[VerificationKey, ...], digest: str) -> VerificationKey:
+def signed_by(artifact: Artifact, authorities: Authorities) -> tuple[Signer, bytes]:
+    """The authority that signed the artifact, and what it signed: a signature or an attestation.
+
+    Raises:
+        WrongKey: none of the authorities did.
+        MalformedSignature, UnsupportedSignature: the artifact is not what its layout says.
+    """
+    key, payload = _verified(_parse(artifact), authorities.keys)
+    signer = Signer(
+        authority=authorities.names[key.fingerprint],
+        fingerprint=key.fingerprint,
+        format=artifact.format,
+        manifest=artifact.manifest,
+    )
+    return signer, payload
+
+
+def _parse(artifact: Artifact) -> Envelope | SignedPayload:
     match artifact.format:
         case SignatureFormat.BUNDLE:
-            envelope = parse_keyed_bundle(artifact.data)
-            key, payload = _verified(envelope, keys, "bundle")
-            require_signature(parse_statement(payload), digest)
+            return parse_keyed_bundle(artifact.data)
         case SignatureFormat.SIMPLE_SIGNING:
-            signed = parse_layer(artifact.layer, artifact.data)
-            key, payload = _verified(signed, keys, "simple signing")
-            require_image(payload, digest)
-    return key
+            return parse_layer(artifact.layer, artifact.data)
+        case AttestationFormat.ENVELOPE:
+            return parse_envelope(artifact.data)
+
+
+def _require_image(artifact: Artifact, payload: bytes, digest: str) -> None:
+    if artifact.format is SignatureFormat.SIMPLE_SIGNING:
+        require_image(payload, digest)
+    else:
+        require_signature(parse_statement(payload), digest)
 
 
 def _verified(
-    signed: Envelope | SignedPayload, keys: tuple[VerificationKey, ...], what: str
+    signed: Envelope | SignedPayload, keys: tuple[VerificationKey, ...]
 ) -> tuple[VerificationKey, bytes]:
     verified = signed.verify(keys)
     if verified is None:
         wanted = ", ".join(key.fingerprint[:19] for key in keys)
+        what = "simple signing" if isinstance(signed, SignedPayload) else "statement's"
         raise WrongKey(f"a {what} signature is by none of the keys {wanted}")
     return verified

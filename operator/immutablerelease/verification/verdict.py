@@ -102,8 +102,7 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
     if not uses:
         return Verdict("Refused", Reason.NO_IMAGES, "there is no image to verify")
     messages = [
-        (outcome, f"{use}: {outcome.message}")
-        for use, outcome in zip(uses, outcomes, strict=True)
+        (outcome, f"{use}: {outcome.message}") for use, outcome in zip(uses, outcomes, strict=True)
     ]
     blocking = _worst(outcomes)
     if blocking is not None:
