@@ -32,6 +32,14 @@ class AttestationFormat(StrEnum):
     ENVELOPE = "Envelope"
 
 
+class SignatureNeed(StrEnum):
+    """Whether an image must be signed besides being attested."""
+
+    REQUIRED = "Required"
+    # The attestations, which are signed as well, are enough.
+    IGNORED = "Ignored"
+
+
 class Sbom(StrEnum):
     """Formats of a software bill of materials."""
 
@@ -76,7 +84,9 @@ class SlsaProvenance(Model):
     commit: Annotated[
         str | None,
         Field(
-            description="Commit that it was built from.", pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$"
+            description="Commit that it was built from.",
+            max_length=64,
+            pattern=r"^[0-9a-f]{40}([0-9a-f]{24})?$",
         ),
     ] = None
     builder: Annotated[

@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from .base import Model, Rule
+from .attestations import Attestation, SignatureNeed
+from .base import Model, Rule, keyed
 from .conditions import Condition
 from .objects import Metadata
 
@@ -214,6 +215,21 @@ class PolicySpec(Model):
             "self.authorities.exists_one(b, b.name == a.name))",
             "names of authorities are unique",
         ),
+        Rule(
+            "!self.unsafeAllowUnsigned || !has(self.attestations) || size(self.attestations) == 0",
+            "unsafeAllowUnsigned would make the attestations meaningless: remove one or the other",
+        ),
+        Rule(
+            "self.signature != 'Ignored' "
+            "|| (has(self.attestations) && size(self.attestations) > 0)",
+            "with signature: Ignored name at least one attestation",
+        ),
+        Rule(
+            "!has(self.attestations) || self.attestations.all(t, !has(t.authorities) "
+            "|| t.authorities.all(n, has(self.authorities) "
+            "&& self.authorities.exists(a, a.name == n)))",
+            "authorities of attestations are those of the policy",
+        ),
     )
     match: Annotated[Match, Field(description="What the policy speaks of.")] = Match()
     mode: Annotated[
@@ -241,6 +257,21 @@ class PolicySpec(Model):
             max_length=2,
         ),
     ] = (SignatureFormat.BUNDLE, SignatureFormat.SIMPLE_SIGNING)
+    signature: Annotated[
+        SignatureNeed,
+        Field(
+            description="Required wants the image signed by `quorum` authorities. Ignored leaves "
+            "it at the attestations."
+        ),
+    ] = SignatureNeed.REQUIRED
+    attestations: Annotated[
+        tuple[Attestation, ...],
+        Field(
+            description="What must have been attested of the image. All of it must hold.",
+            max_length=16,
+            json_schema_extra=keyed("name"),
+        ),
+    ] = ()
     unsafe_allow_unsigned: Annotated[
         bool,
         Field(description="Let images run that nobody signed. Other policies still hold."),

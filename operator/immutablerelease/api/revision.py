@@ -86,8 +86,26 @@ class ContainerEvidence(Model):
     ]
     format: Annotated[str, Field(description="Layout of the signature.", max_length=64)]
     signature: Annotated[
-        str, Field(description="Digest of the signature's manifest.", max_length=128)
+        str,
+        Field(
+            description="Digest of the manifest of the signature or attestation.", max_length=128
+        ),
     ]
+    predicate_type: Annotated[
+        str | None,
+        Field(
+            description="What an attestation says something of; absent for a signature.",
+            max_length=256,
+        ),
+    ] = None
+
+
+class Source(Model):
+    """What an image was built from, as its verified provenance says."""
+
+    repository: Annotated[str, Field(description="Repository of the source.", max_length=512)]
+    commit: Annotated[str, Field(description="Commit that was built.", max_length=64)]
+    builder: Annotated[str, Field(description="What built it.", max_length=512)]
 
 
 class Verification(Model):
@@ -106,6 +124,10 @@ class Verification(Model):
     evidence: Annotated[
         tuple[ContainerEvidence, ...], Field(description="Per container.", max_length=256)
     ] = ()
+    source: Annotated[
+        Source | None,
+        Field(description="Proven source of the first container for which a policy wants it."),
+    ] = None
 
 
 class Failure(Model):

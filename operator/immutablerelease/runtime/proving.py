@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from immutablerelease.api.objects import Release
-from immutablerelease.api.revision import FrozenConfig, ResolvedImage
+from immutablerelease.api.revision import FrozenConfig, ResolvedImage, Source
 from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.immutability.config import (
@@ -24,6 +24,7 @@ from immutablerelease.immutability.config import (
 from immutablerelease.immutability.images import named_images, with_digests
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
+from immutablerelease.verification.provenance import Provenance
 from immutablerelease.verification.verdict import ImageUse
 from immutablerelease.verification.verifier import Verifier
 
@@ -108,6 +109,7 @@ class Prover:
             request.policies,
             self._clock(),
             verdict.evidence,
+            _source(verdict.source),
         )
 
     async def _images(self, release: Release) -> tuple[ResolvedImage, ...]:
@@ -198,6 +200,12 @@ class Prover:
             same = made.get("data") == copy.get("data") and made.get("immutable")
             if not is_ours(made) or not same:
                 raise NameTaken(_KINDS[kind], copy["metadata"]["name"]) from None
+
+
+def _source(found: Provenance | None) -> Source | None:
+    if found is None:
+        return None
+    return Source(repository=found.repository, commit=found.commit, builder=found.builder)
 
 
 class _MissingConfig(Exception):

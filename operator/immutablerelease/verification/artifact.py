@@ -29,5 +29,5 @@ class Found:
 
     artifacts: tuple[Artifact, ...] = ()
     problems: tuple[VerificationError, ...] = ()
-    # Bundles that call themselves something other than a signature, so were not fetched.
-    attestations: int = 0
+    # Bundles that call themselves something else than what was looked for, so were not fetched.
+    others: int = 0

@@ -22,6 +22,7 @@ BUNDLE_TYPES = (
 )
 BUNDLE_TYPE_PREFIX = "application/vnd.dev.sigstore.bundle"
 IN_TOTO = "application/vnd.in-toto+json"
+ENVELOPE_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 
 @dataclass(frozen=True)

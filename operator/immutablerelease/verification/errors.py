@@ -164,3 +164,42 @@ class WrongPredicateType(SignatureError):
     """A trusted key made a statement about the image, but it is not a signature."""
 
     reason = "WrongPredicateType"
+
+
+class AttestationError(VerificationError):
+    """An attestation by a trusted authority whose content is not what the policy wants."""
+
+    advice = "build the image as the policy wants and attest it again"
+
+
+class WrongProvenance(AttestationError):
+    """It was built from another source, or by another builder."""
+
+    reason = "WrongProvenance"
+
+
+class WrongSbom(AttestationError):
+    """It is no bill of materials of the format that it names."""
+
+    reason = "WrongSbom"
+
+
+class RuleBroken(AttestationError):
+    """A rule over the predicate is false."""
+
+    reason = "RuleBroken"
+
+
+class RuleFailed(AttestationError):
+    """A rule over the predicate could not be evaluated, which is not true."""
+
+    reason = "RuleFailed"
+    advice = "compare the rule with what the attestation says"
+
+
+class RulesUnavailable(VerificationError):
+    """Rules were not evaluated because the machine is too busy."""
+
+    reason = "RulesUnavailable"
+    verdict = "Unknown"
+    advice = "it is tried again"

@@ -4,7 +4,7 @@ Every container must verify. One that is definitely refused decides; otherwise o
 leaves the whole unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -13,6 +13,7 @@ from immutablerelease.api.revision import ContainerEvidence
 
 from .errors import VerificationError
 from .evaluation import Signer
+from .provenance import Provenance
 
 # Bounds of the fields in the status.
 MAX_MESSAGE = 2048
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     NOT_ENFORCED = "NotEnforced"
     UNSIGNED = "Unsigned"
     QUORUM_NOT_MET = "QuorumNotMet"
+    ATTESTATION_MISSING = "AttestationMissing"
     NO_POLICY = "NoPolicy"
     NO_IMAGES = "NoImages"
 
@@ -58,6 +60,8 @@ class Outcome:
     message: str
     # Name of the policy and who satisfied it.
     evidence: tuple[tuple[str, Signer], ...] = ()
+    # What it was built from, where a policy wanted that proven.
+    source: Provenance | None = None
     # Asking again may change it: it is not remembered.
     retry: bool = False
 
@@ -75,6 +79,8 @@ class Verdict:
     reason: str
     message: str
     evidence: tuple[ContainerEvidence, ...] = ()
+    # Proven source of the first container that has one.
+    source: Provenance | None = None
     # Whether asking again may change it with nothing else changed.
     retry: bool = False
 
@@ -84,7 +90,7 @@ _PASS_ORDER = (Reason.NOT_ENFORCED, Reason.UNSIGNED_ALLOWED, Reason.SIGNED)
 
 
 def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
-    """All policies that speak of an image must hold."""
+    """All must hold: the policies that speak of an image, or the parts of one."""
     blocking = _worst(outcomes)
     if blocking is not None:
         return blocking
@@ -93,6 +99,7 @@ def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
         _weakest(outcomes),
         "; ".join(outcome.message for outcome in outcomes),
         tuple(item for outcome in outcomes for item in outcome.evidence),
+        source=_first_source(outcomes),
         retry=any(outcome.retry for outcome in outcomes),
     )
 
@@ -117,6 +124,11 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
             for use, outcome in zip(uses, outcomes, strict=True)
             for policy, signer in outcome.evidence
         )[:MAX_EVIDENCE],
+        source=_first_source(
+            outcome
+            for use, outcome in zip(uses, outcomes, strict=True)
+            if not (use.init or use.volume)
+        ),
     )
 
 
@@ -131,6 +143,10 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
 def _weakest(outcomes: Sequence[Outcome]) -> str:
     reasons = {outcome.reason for outcome in outcomes}
     return next(reason for reason in _PASS_ORDER if reason in reasons)
+
+
+def _first_source(outcomes: Iterable[Outcome]) -> Provenance | None:
+    return next((outcome.source for outcome in outcomes if outcome.source is not None), None)
 
 
 def _joined(messages: Sequence[str]) -> str:
@@ -148,4 +164,5 @@ def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
         signer=signer.fingerprint,
         format=signer.format,
         signature=signer.manifest,
+        predicate_type=signer.predicate_type or None,
     )

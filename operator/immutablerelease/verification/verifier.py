@@ -29,6 +29,7 @@ from .policy import ImageCheck, no_policy
 from .reference import Reference, parse_reference
 from .registry import Registry
 from .resolve import Resolved, resolve
+from .rules import RuleEvaluator
 from .transport import Limits, Transport
 from .verdict import ImageUse, Outcome, Verdict, combine_images
 
@@ -77,6 +78,7 @@ class Verifier:
         self._keep_images = keep_images
         self._transport = Transport(self._limits)
         self._authorizer = Authorizer(self._transport, clock)
+        self._rules = RuleEvaluator()
         self._kept: OrderedDict[_Question, _Kept] = OrderedDict()
         self._running: dict[_Question, asyncio.Task[Outcome]] = {}
 
@@ -164,7 +166,11 @@ class Verifier:
         task = self._running.get(question)
         if task is None:
             check = ImageCheck(
-                self._registry(access), reference, digest, seconds=self._limits.image_seconds
+                self._registry(access),
+                reference,
+                digest,
+                seconds=self._limits.image_seconds,
+                rules=self._rules,
             )
             task = asyncio.create_task(self._ask(question, check, matching))
             self._running[question] = task
