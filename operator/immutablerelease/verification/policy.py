@@ -11,23 +11,35 @@ from dataclasses import replace
 from immutablerelease.api.policy import Mode, Policy, SignatureFormat
 
 from .artifact import Artifact, Found
+from .authorities import Authorities, load_authorities
 from .discovery import discover
 from .errors import (
     DigestMismatch,
     IntegrityError,
     RegistryUnavailable,
     VerificationError,
+    WrongIdentity,
     WrongKey,
+    WrongLogEntry,
     WrongPredicateType,
     WrongSubject,
 )
-from .evaluation import Authorities, Evaluation, evaluate, load_authorities
+from .evaluation import Evaluation, evaluate
 from .reference import Reference
 from .registry import Registry
+from .trust import NO_TRUST, Trust
 from .verdict import Outcome, Reason, combine_policies
 
 # Which of several problems names the refusal: what a trusted key did wrong says most.
-_TELLING = (WrongSubject, WrongPredicateType, DigestMismatch, IntegrityError, WrongKey)
+_TELLING = (
+    WrongSubject,
+    WrongPredicateType,
+    WrongLogEntry,
+    DigestMismatch,
+    IntegrityError,
+    WrongIdentity,
+    WrongKey,
+)
 _SHOWN_PROBLEMS = 3
 _SIGN = "sign the image with a trusted key, then ask for a Retry"
 
@@ -36,9 +48,16 @@ class ImageCheck:
     """Judges one image; what is attached to it is fetched once for all policies, when needed."""
 
     def __init__(
-        self, registry: Registry, reference: Reference, digest: str, *, seconds: float
+        self,
+        registry: Registry,
+        reference: Reference,
+        digest: str,
+        *,
+        seconds: float,
+        trust: Trust = NO_TRUST,
     ) -> None:
         """`seconds` bounds the time for one policy, so that none takes that of another."""
+        self._trust = trust
         self._seconds = seconds
         self._registry = registry
         self._reference = reference
@@ -81,7 +100,7 @@ class ImageCheck:
                 Reason.UNSIGNED_ALLOWED,
                 f"policy {policy.metadata.name} lets unsigned images run",
             )
-        authorities = await asyncio.to_thread(load_authorities, policy)
+        authorities = await asyncio.to_thread(load_authorities, policy, self._trust)
         found: list[Found] = []
         evaluation = Evaluation((), ())
         # In the order of the layouts, not of the policy: one order, one set of requests.
@@ -138,7 +157,7 @@ def _refused(
 ) -> Outcome:
     wanted = (
         f"policy {policy.metadata.name} wants {policy.spec.quorum} of "
-        f"{', '.join(authorities.names.values())} in {' or '.join(policy.spec.formats)}"
+        f"{', '.join(authorities.names)} in {' or '.join(policy.spec.formats)}"
     )
     problems = sorted(evaluation.problems, key=_rank)
     told = "; ".join(str(problem) for problem in problems[:_SHOWN_PROBLEMS])

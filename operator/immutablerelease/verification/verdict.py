@@ -145,7 +145,11 @@ def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
         image=use.image,
         policy=policy,
         authority=signer.authority,
-        signer=signer.fingerprint,
+        signer=signer.identity.subject if signer.identity else signer.fingerprint,
+        identity=signer.identity.subject if signer.identity else None,
+        issuer=signer.identity.issuer if signer.identity else None,
+        log_index=signer.log_index,
+        signed_at=signer.time,
         format=signer.format,
         signature=signer.manifest,
     )
