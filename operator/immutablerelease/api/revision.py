@@ -84,6 +84,19 @@ class ContainerEvidence(Model):
     signer: Annotated[
         str, Field(description="Fingerprint of the key, or identity.", max_length=512)
     ]
+    identity: Annotated[
+        str | None, Field(description="Subject of the signer's certificate.", max_length=512)
+    ] = None
+    issuer: Annotated[
+        str | None, Field(description="Who vouched for that identity.", max_length=512)
+    ] = None
+    log_index: Annotated[
+        int | None, Field(description="Entry of the transparency log that holds it.", ge=0)
+    ] = None
+    signed_at: Annotated[
+        Time | None,
+        Field(description="When it was signed, by a transparency log or timestamp authority."),
+    ] = None
     format: Annotated[str, Field(description="Layout of the signature.", max_length=64)]
     signature: Annotated[
         str,

@@ -7,7 +7,7 @@ look at its age, or its authority say otherwise.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from immutablerelease.api.attestations import Attestation, AttestationFormat
@@ -15,18 +15,21 @@ from immutablerelease.api.policy import Policy
 
 from .artifact import Artifact
 from .attestation import Attested, parse_attestation
+from .authorities import Authorities
 from .discovery import Attachments
 from .errors import (
     AttestationError,
     IntegrityError,
     InvalidPolicy,
     VerificationError,
+    WrongIdentity,
     WrongKey,
+    WrongLogEntry,
     WrongPredicateType,
     WrongSubject,
     quote,
 )
-from .evaluation import Authorities, Signer, signed_by
+from .evaluation import Signer, distinct, signed_by
 from .provenance import SLSA_TYPES, Provenance, parse_provenance, require_provenance
 from .rules import RuleEvaluator
 from .sbom import is_wanted, require_sbom
@@ -34,7 +37,15 @@ from .statement import SIGNATURE_PREDICATE
 from .verdict import Outcome, Reason
 
 # Which of several problems names the refusal: what a trusted authority did wrong says most.
-_TELLING = (AttestationError, WrongSubject, WrongPredicateType, IntegrityError, WrongKey)
+_TELLING = (
+    AttestationError,
+    WrongSubject,
+    WrongPredicateType,
+    WrongLogEntry,
+    IntegrityError,
+    WrongIdentity,
+    WrongKey,
+)
 _SHOWN_PROBLEMS = 3
 _ATTEST = "attest it with a trusted authority, then ask for a Retry"
 
@@ -62,7 +73,7 @@ class AttestationCheck:
             VerificationError: it could not be established, or the policy is not one.
         """
         wants = predicate_types(wanted)
-        held: dict[str, _Held] = {}
+        held: list[_Held] = []
         problems: list[VerificationError] = []
         for format_ in (item for item in AttestationFormat if item in wanted.formats):
             found = await self._attachments.attestations(format_, wants)
@@ -75,14 +86,15 @@ class AttestationCheck:
                 except VerificationError as error:
                     problems.append(error)
                     continue
-                held.setdefault(item.signer.fingerprint, item)
-                if len(held) >= wanted.quorum:
-                    return _attested(policy, wanted, tuple(held.values()))
+                held.append(item)
+                counted = _distinct(held)
+                if len(counted) >= wanted.quorum:
+                    return _attested(policy, wanted, counted)
             # What could not be read may be what is missing: neither refuse, nor look elsewhere.
             unknown = next((problem for problem in problems if problem.retry), None)
             if unknown is not None:
                 raise unknown
-        return _refused(policy, wanted, tuple(held.values()), problems)
+        return _refused(policy, wanted, _distinct(held), problems)
 
     async def _judge(
         self, artifact: Artifact, wanted: Attestation, authorities: Authorities
@@ -92,6 +104,15 @@ class AttestationCheck:
         )
         await self._rules.require(wanted.predicate_rules, attested.predicate)
         return _Held(replace(signer, predicate_type=attested.predicate_type), provenance)
+
+
+def _distinct(held: Sequence[_Held]) -> tuple[_Held, ...]:
+    """Of each signer its first attestation, and of those as many as stand for an authority each."""
+    first: dict[str, _Held] = {}
+    for item in held:
+        first.setdefault(item.signer.name, item)
+    signers = distinct([item.signer for item in first.values()])
+    return tuple(replace(first[signer.name], signer=signer) for signer in signers)
 
 
 def narrowed(policy: Policy, wanted: Attestation) -> Policy:
@@ -177,7 +198,11 @@ def _refused(
             "Refused", Reason.QUORUM_NOT_MET, f"{wants}, found {names}{detail}; {_ATTEST}"
         )
     if ranked:
-        advice = ranked[0].advice if _rank(ranked[0]) in (0, 3) else _ATTEST
+        advice = (
+            ranked[0].advice
+            if isinstance(ranked[0], AttestationError | IntegrityError)
+            else _ATTEST
+        )
         return Outcome("Refused", ranked[0].reason, f"{wants}, found {told}; {advice}")
     return Outcome("Refused", Reason.ATTESTATION_MISSING, f"{wants}, found none; {_ATTEST}")
 

@@ -1,20 +1,23 @@
-"""Which authorities of a policy signed an image: bytes and keys in, signers and problems out. Pure.
+"""Which authorities of a policy signed an image: bytes and authorities in, signers out. Pure.
 
-A signature is checked before what it signs is read. A key counts once, under however many names and
-in however many layouts it appears.
+A signature is checked before what it signs is read. A key or an identity counts once, under however
+many names and in however many layouts it appears.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import Policy, SignatureFormat
+from immutablerelease.api.policy import SignatureFormat
 
 from .artifact import Artifact, ArtifactFormat
-from .bundle import Envelope, parse_envelope, parse_keyed_bundle
-from .errors import InvalidPolicy, UnusableKey, VerificationError, WrongKey
-from .keys import VerificationKey, load_key
-from .simplesigning import SignedPayload, parse_layer, require_image
+from .authorities import Authorities
+from .bundle import parse_bundle
+from .certificates import Identity
+from .errors import VerificationError
+from .signature import Signature
+from .simplesigning import parse_attestation_layer, parse_layer, require_image
 from .statement import parse_statement, require_signature
 
 
@@ -23,53 +26,32 @@ class Signer:
     """An authority that signed the image, and where its signature is."""
 
     authority: str
+    # Of the key; of a certificate, the key in it, which was made for this signature alone.
     fingerprint: str
     format: ArtifactFormat
     # Digest of the manifest that carries the signature.
     manifest: str
     # Of an attestation: what kind of statement it is.
     predicate_type: str = ""
+    identity: Identity | None = None
+    log_index: int | None = None
+    # When it was signed, as far as a log or a timestamp authority says so.
+    time: datetime | None = None
+    # Names of all authorities of the policy that this one signer satisfies.
+    satisfies: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tells signers apart: one identity has many keys."""
+        return str(self.identity) if self.identity is not None else self.fingerprint
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the artifacts amount to; signers have distinct keys."""
+    """What the artifacts amount to; signers are distinct, and stand for distinct authorities."""
 
     signers: tuple[Signer, ...]
     problems: tuple[VerificationError, ...]
-
-
-@dataclass(frozen=True)
-class Authorities:
-    """The keys of a policy that were found usable, each once."""
-
-    names: Mapping[str, str]
-    keys: tuple[VerificationKey, ...]
-
-
-def load_authorities(policy: Policy) -> Authorities:
-    """The keys of the policy; raises InvalidPolicy if it could never hold, or is unclear.
-
-    The API server checks most of this by CEL; a policy that got past it must not pass here.
-    """
-    spec, name = policy.spec, policy.metadata.name
-    names: dict[str, str] = {}
-    keys: list[VerificationKey] = []
-    if len({authority.name for authority in spec.authorities}) != len(spec.authorities):
-        raise InvalidPolicy(f"policy {name}: two authorities have one name")
-    for authority in spec.authorities:
-        try:
-            key = load_key(authority.key.pem)
-        except UnusableKey as error:
-            raise UnusableKey(f"policy {name}, authority {authority.name}: {error}") from error
-        if key.fingerprint not in names:
-            names[key.fingerprint] = authority.name
-            keys.append(key)
-    if len(keys) < spec.quorum:
-        raise InvalidPolicy(
-            f"policy {name}: {len(keys)} distinct keys, fewer than its quorum of {spec.quorum}"
-        )
-    return Authorities(names, tuple(keys))
 
 
 def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: str) -> Evaluation:
@@ -83,35 +65,68 @@ def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: st
         except VerificationError as error:
             problems.append(error)
             continue
-        signers.setdefault(signer.fingerprint, signer)
-    return Evaluation(tuple(signers.values()), tuple(problems))
+        signers.setdefault(signer.name, signer)
+    return Evaluation(distinct(tuple(signers.values())), tuple(problems))
 
 
 def signed_by(artifact: Artifact, authorities: Authorities) -> tuple[Signer, bytes]:
     """The authority that signed the artifact, and what it signed: a signature or an attestation.
 
     Raises:
-        WrongKey: none of the authorities did.
-        MalformedSignature, UnsupportedSignature: the artifact is not what its layout says.
+        SignatureError: none of the authorities did, or the artifact is not what its layout says.
     """
-    key, payload = _verified(_parse(artifact), authorities.keys)
+    signature = _parse(artifact)
+    proven, names = authorities.prove(signature)
     signer = Signer(
-        authority=authorities.names[key.fingerprint],
-        fingerprint=key.fingerprint,
+        authority=names[0],
+        fingerprint=proven.key.fingerprint,
         format=artifact.format,
         manifest=artifact.manifest,
+        identity=proven.identity,
+        log_index=proven.logged.index if proven.logged is not None else None,
+        time=proven.time,
+        satisfies=names,
     )
-    return signer, payload
+    return signer, signature.payload
 
 
-def _parse(artifact: Artifact) -> Envelope | SignedPayload:
+def distinct(signers: Sequence[Signer]) -> tuple[Signer, ...]:
+    """As many of the signers as can each stand for an authority of their own.
+
+    One authority may name several people, and several may name one: this is the largest matching
+    between the two, found by augmenting paths.
+    """
+    holders: dict[str, int] = {}
+    for number in range(len(signers)):
+        _seat(number, signers, holders, set())
+    named = {number: authority for authority, number in holders.items()}
+    return tuple(
+        replace(signer, authority=named[number])
+        for number, signer in enumerate(signers)
+        if number in named
+    )
+
+
+def _seat(number: int, signers: Sequence[Signer], holders: dict[str, int], tried: set[str]) -> bool:
+    """Find an authority for the signer, where need be by moving others to another of theirs."""
+    for authority in signers[number].satisfies:
+        if authority in tried:
+            continue
+        tried.add(authority)
+        if authority not in holders or _seat(holders[authority], signers, holders, tried):
+            holders[authority] = number
+            return True
+    return False
+
+
+def _parse(artifact: Artifact) -> Signature:
     match artifact.format:
         case SignatureFormat.BUNDLE:
-            return parse_keyed_bundle(artifact.data)
+            return parse_bundle(artifact.data, media_type=artifact.layer.media_type)
         case SignatureFormat.SIMPLE_SIGNING:
             return parse_layer(artifact.layer, artifact.data)
         case AttestationFormat.ENVELOPE:
-            return parse_envelope(artifact.data)
+            return parse_attestation_layer(artifact.layer, artifact.data)
 
 
 def _require_image(artifact: Artifact, payload: bytes, digest: str) -> None:
@@ -119,14 +134,3 @@ def _require_image(artifact: Artifact, payload: bytes, digest: str) -> None:
         require_image(payload, digest)
     else:
         require_signature(parse_statement(payload), digest)
-
-
-def _verified(
-    signed: Envelope | SignedPayload, keys: tuple[VerificationKey, ...]
-) -> tuple[VerificationKey, bytes]:
-    verified = signed.verify(keys)
-    if verified is None:
-        wanted = ", ".join(key.fingerprint[:19] for key in keys)
-        what = "simple signing" if isinstance(signed, SignedPayload) else "statement's"
-        raise WrongKey(f"a {what} signature is by none of the keys {wanted}")
-    return verified

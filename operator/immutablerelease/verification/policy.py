@@ -13,24 +13,36 @@ from immutablerelease.api.policy import Mode, Policy, SignatureFormat
 
 from .artifact import Artifact, Found
 from .attestations import AttestationCheck, narrowed
+from .authorities import Authorities, load_authorities
 from .discovery import Attachments
 from .errors import (
     DigestMismatch,
     IntegrityError,
     RegistryUnavailable,
     VerificationError,
+    WrongIdentity,
     WrongKey,
+    WrongLogEntry,
     WrongPredicateType,
     WrongSubject,
 )
-from .evaluation import Authorities, Evaluation, evaluate, load_authorities
+from .evaluation import Evaluation, evaluate
 from .reference import Reference
 from .registry import Registry
 from .rules import RuleEvaluator
+from .trust import NO_TRUST, Trust
 from .verdict import Outcome, Reason, combine_policies
 
 # Which of several problems names the refusal: what a trusted key did wrong says most.
-_TELLING = (WrongSubject, WrongPredicateType, DigestMismatch, IntegrityError, WrongKey)
+_TELLING = (
+    WrongSubject,
+    WrongPredicateType,
+    WrongLogEntry,
+    DigestMismatch,
+    IntegrityError,
+    WrongIdentity,
+    WrongKey,
+)
 _SHOWN_PROBLEMS = 3
 _SIGN = "sign the image with a trusted key, then ask for a Retry"
 
@@ -46,8 +58,10 @@ class ImageCheck:
         *,
         seconds: float,
         rules: RuleEvaluator,
+        trust: Trust = NO_TRUST,
     ) -> None:
         """`seconds` bounds the time for one policy, so that none takes that of another."""
+        self._trust = trust
         self._seconds = seconds
         self._rules = rules
         self._registry = registry
@@ -101,7 +115,9 @@ class ImageCheck:
         return combine_policies(outcomes)
 
     async def _attestation(self, policy: Policy, wanted: Attestation) -> Outcome:
-        authorities = await asyncio.to_thread(load_authorities, narrowed(policy, wanted))
+        authorities = await asyncio.to_thread(
+            load_authorities, narrowed(policy, wanted), self._trust
+        )
         check = AttestationCheck(self._attachments, self._digest, self._rules)
         outcome = await check.outcome(policy.metadata.name, wanted, authorities)
         if outcome.reason == Reason.ATTESTATION_MISSING:
@@ -113,7 +129,7 @@ class ImageCheck:
         await self._registry.image(replace(self._reference, digest=self._digest))
 
     async def _signatures(self, policy: Policy) -> Outcome:
-        authorities = await asyncio.to_thread(load_authorities, policy)
+        authorities = await asyncio.to_thread(load_authorities, policy, self._trust)
         found: list[Found] = []
         evaluation = Evaluation((), ())
         # In the order of the layouts, not of the policy: one order, one set of requests.
@@ -162,7 +178,7 @@ def _refused(
 ) -> Outcome:
     wanted = (
         f"policy {policy.metadata.name} wants {policy.spec.quorum} of "
-        f"{', '.join(authorities.names.values())} in {' or '.join(policy.spec.formats)}"
+        f"{', '.join(authorities.names)} in {' or '.join(policy.spec.formats)}"
     )
     problems = sorted(evaluation.problems, key=_rank)
     told = "; ".join(str(problem) for problem in problems[:_SHOWN_PROBLEMS])
