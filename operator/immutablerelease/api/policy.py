@@ -29,6 +29,7 @@ Host = Annotated[
         r"(:[1-9][0-9]{0,4})?$",
     ),
 ]
+Digest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[a-f0-9]{64}$")]
 LabelValue = Annotated[str, Field(max_length=63)]
 
 
@@ -382,6 +383,15 @@ class PolicySpec(Model):
             description="What must have been attested of the image. All of it must hold.",
             max_length=16,
             json_schema_extra=keyed("name"),
+        ),
+    ] = ()
+    parents: Annotated[
+        tuple[Digest, ...],
+        Field(
+            description="Digests of indexes that this policy accepts an image through: one of a "
+            "single platform, named by its own digest and not signed itself, passes if one of "
+            "these lists it and satisfies the policy.",
+            max_length=32,
         ),
     ] = ()
     unsafe_allow_unsigned: Annotated[

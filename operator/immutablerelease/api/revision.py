@@ -111,6 +111,10 @@ class ContainerEvidence(Model):
             max_length=256,
         ),
     ] = None
+    parent: Annotated[
+        str | None,
+        Field(description="Digest of the index that was signed, for one platform.", max_length=128),
+    ] = None
 
 
 class Source(Model):

@@ -33,6 +33,8 @@ class Signer:
     manifest: str
     # Of an attestation: what kind of statement it is.
     predicate_type: str = ""
+    # Digest of the index that was signed, where the image only is one of its platforms.
+    parent: str = ""
     identity: Identity | None = None
     log_index: int | None = None
     # When it was signed, as far as a log or a timestamp authority says so.

@@ -27,6 +27,7 @@ from .errors import (
     WrongSubject,
 )
 from .evaluation import Evaluation, evaluate
+from .multiarch import find_parent
 from .reference import Reference
 from .registry import Registry
 from .rules import RuleEvaluator
@@ -91,12 +92,38 @@ class ImageCheck:
     async def _policy(self, policy: Policy) -> Outcome:
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._required(policy)
+                outcome = await self._required(policy)
+                if outcome.verdict == "Refused" and policy.spec.parents:
+                    return await self._through_parent(policy, outcome)
+                return outcome
         except VerificationError as error:
             return Outcome.of_error(error)
         except TimeoutError:
             late = f"signatures of {self._reference.name} were not read in {self._seconds:g} s"
             return Outcome.of_error(RegistryUnavailable(late))
+
+    async def _through_parent(self, policy: Policy, alone: Outcome) -> Outcome:
+        """What the policy makes of an index that it names and that lists the image."""
+        parents = policy.spec.parents
+        parent = await find_parent(self._registry, self._reference, self._digest, parents)
+        if parent is None:
+            return replace(alone, message=f"{alone.message}; no index in `parents` lists the image")
+        check = ImageCheck(
+            self._registry,
+            self._reference,
+            parent,
+            seconds=self._seconds,
+            rules=self._rules,
+            trust=self._trust,
+        )
+        outcome = await check._required(policy)
+        return replace(
+            outcome,
+            message=f"through the index {parent}: {outcome.message}",
+            evidence=tuple(
+                (name, replace(signer, parent=parent)) for name, signer in outcome.evidence
+            ),
+        )
 
     async def _required(self, policy: Policy) -> Outcome:
         """The signature and every attestation, until one does not hold."""

@@ -169,4 +169,5 @@ def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
         format=signer.format,
         signature=signer.manifest,
         predicate_type=signer.predicate_type or None,
+        parent=signer.parent or None,
     )
