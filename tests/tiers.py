@@ -76,7 +76,7 @@ TIERS = (
         (
             [str(BIN / "ruff"), "check", "."],
             [str(BIN / "ruff"), "format", "--check", "."],
-            [str(BIN / "mypy"), "operator", "devcluster", "demo", "tests"],
+            [str(BIN / "mypy"), "operator", "devcluster", "demo", "bench", "tests"],
             [str(BIN / "lint-imports")],
             [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
         ),
