@@ -4,6 +4,7 @@ What is stamped is the signature itself. The certificates of the timestamp autho
 trust root; those inside a timestamp are compared with them.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from .errors import MalformedSignature, NoTrustedTime
 from .trust_root import CertificateAuthority
 
 MAX_TIMESTAMPS = 32
+_DETAIL = re.compile(r'(?:reason|data): "(?:Verify error: )?([^"]+)"')
 
 
 def trusted_times(
@@ -53,7 +55,7 @@ def _time(
             _verify(response, signature, authority)
             time = response.tst_info.gen_time
         except Exception as error:  # noqa: BLE001 - whatever it raises, it does not hold
-            failures.append(str(error) or type(error).__name__)
+            failures.append(_told(error))
             continue
         aware = time if time.tzinfo else time.replace(tzinfo=UTC)
         if authority.held_at(aware):
@@ -69,3 +71,9 @@ def _verify(response: TimeStampResponse, signature: bytes, authority: Certificat
     *intermediates, root = others
     builder = VerifierBuilder(tsa_certificate=leaf, intermediates=intermediates, roots=[root])
     builder.build().verify_message(response, signature)
+
+
+def _told(error: Exception) -> str:
+    """What went wrong, without the places in OpenSSL's source that it went wrong in."""
+    details = _DETAIL.findall(str(error))
+    return str(details[-1]) if details else str(error) or type(error).__name__
