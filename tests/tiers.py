@@ -83,6 +83,11 @@ TIERS = (
     ),
     Tier("unit", "the core, parsers, verification", ([*PYTEST, "tests/unit"],)),
     Tier(
+        "fuzz",
+        "no bytes of a registry do more to a parser than be refused",
+        ([*PYTEST, "tests/fuzz"],),
+    ),
+    Tier(
         "app",
         "the application that the demo releases",
         (["go", "-C", "demo/app", "vet", "./..."], ["go", "-C", "demo/app", "test", "./..."]),
