@@ -129,6 +129,8 @@ def _parts(made: keyless.Keyless) -> Seeds:
     assert isinstance(certificate, x509.Certificate)
     return {
         "certificate": [certificate_der(certificate)],
+        "chain": [certificate_der(certificate)],
+        "pem": [made.pem],
         "timestamp": made.stamps(signature),
         "log-promise": [_json(made.annotation(simple, signature))],
         "log-body": [base64.b64decode(entry["canonicalizedBody"])],

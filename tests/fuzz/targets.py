@@ -24,7 +24,7 @@ from immutablerelease.verification.attestation import parse_attestation
 from immutablerelease.verification.authorities import Authorities, load_authorities
 from immutablerelease.verification.authorization import parse_token
 from immutablerelease.verification.bundle import parse_bundle
-from immutablerelease.verification.certificates import load_certificate
+from immutablerelease.verification.certificates import load_certificate, split_pem
 from immutablerelease.verification.challenge import parse_challenges, token_url
 from immutablerelease.verification.errors import (
     IntegrityError,
@@ -91,6 +91,11 @@ def _provenance(predicate_type: str) -> Callable[[bytes], object]:
     return lambda data: provenance.parse_provenance(predicate_type, parse_object(data))
 
 
+@cache
+def _leaf() -> bytes:
+    return (SEEDS / "certificate" / "0").read_bytes()
+
+
 def _sboms(data: bytes) -> None:
     document = parse_object(data)
     for predicate_type in ("https://cyclonedx.org/bom", "https://spdx.dev/Document"):
@@ -109,13 +114,11 @@ def _artifact(format_: ArtifactFormat, data: bytes) -> Artifact | None:
     if format_ is not SignatureFormat.BUNDLE:
         head, _, data = data.partition(SEPARATOR)
         try:
-            annotations = json.loads(head)
-        except (ValueError, RecursionError):
+            annotations = parse_object(head)
+        except InvalidJSON:
             return None
-        if not isinstance(annotations, dict) or not all(
-            isinstance(item, str) for item in annotations.values()
-        ):
-            # The parser of manifests lets no other ones through.
+        # The parser of manifests lets no other ones through.
+        if not all(isinstance(item, str) for item in annotations.values()):
             return None
     media_type = "application/vnd.dev.sigstore.bundle.v0.3+json"
     layer = Descriptor(media_type, DIGEST, len(data), "", annotations)
@@ -164,6 +167,8 @@ TARGETS: Mapping[str, Target] = {
     "slsa-v0.2": Target(_provenance(provenance.SLSA_V02), (WrongProvenance, InvalidJSON)),
     "sbom": Target(_sboms, (InvalidJSON,)),
     "certificate": Target(lambda data: load_certificate(data).identity(), (SignatureError,)),
+    "chain": Target(lambda data: load_certificate(_leaf(), [data]), (SignatureError,)),
+    "pem": Target(_text(split_pem), (SignatureError,)),
     "timestamp": Target(lambda data: trusted_times([data], b"signature", ()), (SignatureError,)),
     "log-promise": Target(_text(parse_promise), (SignatureError,)),
     "log-body": Target(parse_body, (SignatureError,)),

@@ -145,16 +145,17 @@ def split_pem(text: str) -> list[bytes]:
     """The DER of every certificate in a PEM text; raises MalformedSignature."""
     try:
         loaded = x509.load_pem_x509_certificates(text.encode())
-    except ValueError as error:
-        raise MalformedSignature("certificate: not PEM") from error
+    except Exception as error:  # the package raises many types, and everything means: no
+        raise MalformedSignature(f"certificate: not PEM ({type(error).__name__})") from error
     return [item.public_bytes(Encoding.DER) for item in loaded]
 
 
 def _load(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
-        # Extensions are parsed lazily: what is malformed in them shows up here, not later.
-        _ = certificate.extensions, certificate.public_key()
+        # These are parsed lazily: what is malformed in them shows up here, not later.
+        _ = certificate.extensions, certificate.public_key(), certificate.issuer
+        _ = certificate.subject, certificate.not_valid_before_utc, certificate.not_valid_after_utc
     except Exception as error:  # the package raises many types, and everything means: no
         raise MalformedSignature(f"certificate: cannot be read ({type(error).__name__})") from error
     return certificate
