@@ -80,7 +80,7 @@ class Keyless:
     # What the certificate says.
     names: Sequence[x509.GeneralName] = (x509.UniformResourceIdentifier(SUBJECT),)
     issuers: Mapping[x509.ObjectIdentifier, bytes] = field(
-        default_factory=lambda: {_ISSUER_V2: der.utf8(ISSUER)}
+        default_factory=lambda: {_ISSUER_V1: ISSUER.encode(), _ISSUER_V2: der.utf8(ISSUER)}
     )
     valid_from: datetime = T0
     valid_until: datetime = T0 + 10 * MINUTE
@@ -203,7 +203,7 @@ class Keyless:
         log = self.sigstore.log1
         assert self.logged_at is not None
         recorded = self.body(hashedrekord1(payload, signature, self.pem))
-        body = json.dumps(recorded).encode()
+        body = canonical(recorded)
         seconds = int(self.logged_at.timestamp())
         made: dict[str, Any] = self.entry(
             {
@@ -222,7 +222,7 @@ class Keyless:
         assert self.log is not None
         kind = self.kind or ("dsse/0.0.1" if self.log.version == 1 else "hashedrekord/0.0.2")
         body = self.body(recorded(kind, payload, signature, self.pem))
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else canonical(body)
         made = self.entry(self.log.entry(data, kind, self.logged_at))
         return made if isinstance(made, list) else [made]
 
@@ -232,6 +232,11 @@ class Keyless:
             self.stamp(clock.stamp(self.stamped(signature), time, serial=number))
             for number, time in enumerate(self.stamped_at or [])
         ]
+
+
+def canonical(document: Any) -> bytes:
+    """As logs write what they record (RFC 8785)."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def hashedrekord1(data: bytes, signature: bytes, pem: bytes) -> dict[str, Any]:
@@ -301,7 +306,7 @@ def keyed_bundle(
     public = (logged or signer).private.public_key()
     signed = signing.pae("application/vnd.in-toto+json", payload)
     verifier = {"publicKey": {"rawBytes": b64(spki(public))}}
-    document = json.dumps(body(hashedrekord2(signed, signature, verifier))).encode()
+    document = canonical(body(hashedrekord2(signed, signature, verifier)))
     entry = (log or trusted().log2).entry(document, "hashedrekord/0.0.2", None)
     made["verificationMaterial"]["tlogEntries"] = [entry]
     return made
