@@ -274,6 +274,8 @@ def recorded(kind: str, payload: bytes, signature: bytes, pem: bytes) -> dict[st
         }
         signed = signing.pae("application/vnd.in-toto+json", payload)
         return hashedrekord2(signed, signature, verifier)
+    if kind == "hashedrekord/0.0.1":
+        return hashedrekord1(signing.pae("application/vnd.in-toto+json", payload), signature, pem)
     spec: dict[str, Any] = {
         "payloadHash": hashed,
         "envelopeHash": hashed,
@@ -295,19 +297,25 @@ def keyed_bundle(
     signer: Key | None = None,
     *,
     logged: Key | None = None,
+    kind: str = "hashedrekord/0.0.2",
     body: Change = same,
     log: TransparencyLog | None = None,
 ) -> dict[str, Any]:
-    """A bundle signed with a key, in a log of version 2; `logged` is the key that it records."""
+    """A bundle signed with a key, in a log; `logged` is the key that the entry records."""
     signer = signer or signing.key()
     made = signing.bundle_for(digest, signer)
     payload = base64.b64decode(made["dsseEnvelope"]["payload"])
     signature = base64.b64decode(made["dsseEnvelope"]["signatures"][0]["sig"])
-    public = (logged or signer).private.public_key()
-    signed = signing.pae("application/vnd.in-toto+json", payload)
-    verifier = {"publicKey": {"rawBytes": b64(spki(public))}}
-    document = canonical(body(hashedrekord2(signed, signature, verifier)))
-    entry = (log or trusted().log2).entry(document, "hashedrekord/0.0.2", None)
+    recording = logged or signer
+    if kind == "hashedrekord/0.0.2":
+        log = log or trusted().log2
+        verifier = {"publicKey": {"rawBytes": b64(spki(recording.private.public_key()))}}
+        signed = signing.pae("application/vnd.in-toto+json", payload)
+        document = hashedrekord2(signed, signature, verifier)
+    else:
+        log = log or trusted().log1
+        document = recorded(kind, payload, signature, recording.pem.encode())
+    entry = log.entry(canonical(body(document)), kind, None)
     made["verificationMaterial"]["tlogEntries"] = [entry]
     return made
 
