@@ -10,6 +10,7 @@ from tests.api.manifests import ABSENT, Manifest, action, policy, release, revis
 CONTAINERS = "spec__template__spec__containers"
 DURATION = r"'^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$'"
 UNSIGNED = {"unsafeAllowUnsigned": True}
+IDENTITY = {"issuer": "https://issuer.example", "subject": "alice@team.example"}
 PUBLIC = {"pem": "-----BEGIN PUBLIC KEY-----"}
 PRIVATE = {"pem": "-----BEGIN PRIVATE KEY-----\n-----BEGIN PUBLIC KEY-----"}
 
@@ -23,6 +24,11 @@ def ports(*ports: dict[str, Any]) -> Manifest:
     """A release with these ports."""
     defaults = {"name": "http", "port": 80, "targetPort": 8080}
     return release(spec__service__ports=[defaults | port for port in ports])
+
+
+def authority(**fields: Any) -> Manifest:
+    """A policy that trusts an authority like this."""
+    return policy(spec={"authorities": [{"name": "build", **fields}]})
 
 
 TIMEOUT = (
@@ -203,6 +209,38 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         policy(spec={"authorities": [{"name": "build", "key": PRIVATE}]}),
         "spec.authorities[0].key: Invalid value: this is a private key: replace it, it is no "
         "longer private; put the public key here",
+    ),
+    "a policy with a key that is given twice": (
+        authority(key=PUBLIC | {"secretRef": {"name": "keys", "key": "build.pub"}}),
+        "spec.authorities[0].key: Invalid value: give the key by one of pem and secretRef",
+    ),
+    "a policy with an authority that has a key and identities": (
+        authority(key=PUBLIC, keyless={"identities": [IDENTITY]}),
+        "spec.authorities[0]: Invalid value: an authority has one of key and keyless",
+    ),
+    "a policy with an authority that has neither": (
+        authority(),
+        "spec.authorities[0]: Invalid value: an authority has one of key and keyless",
+    ),
+    "a policy with an identity that anybody can vouch for": (
+        authority(keyless={"identities": [{"subject": "alice@team.example"}]}),
+        "spec.authorities[0].keyless.identities[0]: Invalid value: give the issuer by one of "
+        "issuer and issuerPattern",
+    ),
+    "a policy with an identity that is anybody": (
+        authority(keyless={"identities": [{"issuer": "https://issuer.example"}]}),
+        "spec.authorities[0].keyless.identities[0]: Invalid value: give the subject by one of "
+        "subject and subjectPattern",
+    ),
+    "a policy with identities of nobody": (
+        authority(keyless={"identities": []}),
+        "spec.authorities[0].keyless.identities: Invalid value: 0: "
+        "spec.authorities[0].keyless.identities in body should have at least 1 items",
+    ),
+    "a policy with a log that is asked for otherwise": (
+        authority(key=PUBLIC, transparencyLog="Optional"),
+        'spec.authorities[0].transparencyLog: Unsupported value: "Optional": '
+        'supported values: "Required", "Ignored"',
     ),
     "a policy that wants more signatures than it has authorities": (
         policy(spec={"quorum": 2, "authorities": [{"name": "build", "key": PUBLIC}]}),

@@ -28,6 +28,7 @@ from immutablerelease.verification.strict_json import InvalidJSON, parse_object
 from immutablerelease.verification.transparency import public_good_root
 from immutablerelease.verification.trust_root import TrustRoot, parse_trust_root
 
+_STATEMENTS = {"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"}
 _DIGEST = re.compile("sha256:([0-9a-f]{64})")
 
 
@@ -89,9 +90,12 @@ def _root(options: argparse.Namespace) -> TrustRoot:
 def _require_subject(signature: Signature, artifact: Message) -> None:
     """A statement may be about several files; the artifact must be one of them."""
     try:
-        subjects = parse_object(signature.payload).get("subject")
+        statement = parse_object(signature.payload)
     except InvalidJSON as error:
         raise MalformedSignature(f"statement: {error}") from error
+    if statement.get("_type") not in _STATEMENTS:
+        raise MalformedSignature(f"statement: of the type {statement.get('_type')}")
+    subjects = statement.get("subject")
     digests = [
         subject["digest"].get("sha256")
         for subject in (subjects if isinstance(subjects, list) else [])

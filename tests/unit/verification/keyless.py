@@ -80,7 +80,7 @@ class Keyless:
     # What the certificate says.
     names: Sequence[x509.GeneralName] = (x509.UniformResourceIdentifier(SUBJECT),)
     issuers: Mapping[x509.ObjectIdentifier, bytes] = field(
-        default_factory=lambda: {_ISSUER_V2: der.utf8(ISSUER)}
+        default_factory=lambda: {_ISSUER_V1: ISSUER.encode(), _ISSUER_V2: der.utf8(ISSUER)}
     )
     valid_from: datetime = T0
     valid_until: datetime = T0 + 10 * MINUTE
@@ -203,7 +203,7 @@ class Keyless:
         log = self.sigstore.log1
         assert self.logged_at is not None
         recorded = self.body(hashedrekord1(payload, signature, self.pem))
-        body = json.dumps(recorded).encode()
+        body = canonical(recorded)
         seconds = int(self.logged_at.timestamp())
         made: dict[str, Any] = self.entry(
             {
@@ -222,7 +222,7 @@ class Keyless:
         assert self.log is not None
         kind = self.kind or ("dsse/0.0.1" if self.log.version == 1 else "hashedrekord/0.0.2")
         body = self.body(recorded(kind, payload, signature, self.pem))
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = body if isinstance(body, bytes) else canonical(body)
         made = self.entry(self.log.entry(data, kind, self.logged_at))
         return made if isinstance(made, list) else [made]
 
@@ -232,6 +232,11 @@ class Keyless:
             self.stamp(clock.stamp(self.stamped(signature), time, serial=number))
             for number, time in enumerate(self.stamped_at or [])
         ]
+
+
+def canonical(document: Any) -> bytes:
+    """As logs write what they record (RFC 8785)."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def hashedrekord1(data: bytes, signature: bytes, pem: bytes) -> dict[str, Any]:
@@ -269,6 +274,8 @@ def recorded(kind: str, payload: bytes, signature: bytes, pem: bytes) -> dict[st
         }
         signed = signing.pae("application/vnd.in-toto+json", payload)
         return hashedrekord2(signed, signature, verifier)
+    if kind == "hashedrekord/0.0.1":
+        return hashedrekord1(signing.pae("application/vnd.in-toto+json", payload), signature, pem)
     spec: dict[str, Any] = {
         "payloadHash": hashed,
         "envelopeHash": hashed,
@@ -290,19 +297,25 @@ def keyed_bundle(
     signer: Key | None = None,
     *,
     logged: Key | None = None,
+    kind: str = "hashedrekord/0.0.2",
     body: Change = same,
     log: TransparencyLog | None = None,
 ) -> dict[str, Any]:
-    """A bundle signed with a key, in a log of version 2; `logged` is the key that it records."""
+    """A bundle signed with a key, in a log; `logged` is the key that the entry records."""
     signer = signer or signing.key()
     made = signing.bundle_for(digest, signer)
     payload = base64.b64decode(made["dsseEnvelope"]["payload"])
     signature = base64.b64decode(made["dsseEnvelope"]["signatures"][0]["sig"])
-    public = (logged or signer).private.public_key()
-    signed = signing.pae("application/vnd.in-toto+json", payload)
-    verifier = {"publicKey": {"rawBytes": b64(spki(public))}}
-    document = json.dumps(body(hashedrekord2(signed, signature, verifier))).encode()
-    entry = (log or trusted().log2).entry(document, "hashedrekord/0.0.2", None)
+    recording = logged or signer
+    if kind == "hashedrekord/0.0.2":
+        log = log or trusted().log2
+        verifier = {"publicKey": {"rawBytes": b64(spki(recording.private.public_key()))}}
+        signed = signing.pae("application/vnd.in-toto+json", payload)
+        document = hashedrekord2(signed, signature, verifier)
+    else:
+        log = log or trusted().log1
+        document = recorded(kind, payload, signature, recording.pem.encode())
+    entry = log.entry(canonical(body(document)), kind, None)
     made["verificationMaterial"]["tlogEntries"] = [entry]
     return made
 

@@ -199,7 +199,9 @@ class TransparencyLog:
         return sign(self.key, data)
 
     def checkpoint(self, root: bytes, size: int = 2) -> str:
-        note = f"{self.origin}\n{size}\n{b64(root)}\n"
+        # Version 1 names its tree beside its host; so it is told from version 2.
+        tree = " - 7" if self.version == 1 else ""
+        note = f"{self.origin}{tree}\n{size}\n{b64(root)}\n"
         signature = b64(self.id[:4] + self._sign(note.encode()))
         return f"{note}\n\u2014 {self.origin} {signature}\n"
 

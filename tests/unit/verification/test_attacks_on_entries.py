@@ -109,7 +109,7 @@ ON_ENTRIES: dict[str, Case] = dict(_entries_for_others()) | {
         "WrongLogEntry",
         "needs the envelope's own text",
     ),
-    "an entry about a file": (
+    "an entry about a file of another content": (
         lambda s: attach(
             s,
             Keyless(
@@ -119,7 +119,7 @@ ON_ENTRIES: dict[str, Case] = dict(_entries_for_others()) | {
             ),
         ),
         "WrongLogEntry",
-        "about a file",
+        "another content",
     ),
     "an entry without what it should record": (
         _v2(body=changed("spec", {})),

@@ -9,7 +9,7 @@ from tests.unit.verification import der, keyless, signing
 from tests.unit.verification.keyless import BUNDLE_01, BUNDLE_02, ISSUER, SUBJECT, Keyless
 from tests.unit.verification.scene import Scene
 from tests.unit.verification.signing import key
-from tests.unit.verification.simulated_sigstore import MINUTE, T0, trusted
+from tests.unit.verification.simulated_sigstore import MINUTE, T0, foreign, trusted
 
 
 async def _passes(scene: Scene) -> None:
@@ -41,7 +41,7 @@ async def test_a_signature_in_a_log_of_version_2_passes_with_a_timestamp(scene: 
     await _passes(scene)
 
 
-@pytest.mark.parametrize("kind", ["dsse/0.0.1", "intoto/0.0.2"])
+@pytest.mark.parametrize("kind", ["dsse/0.0.1", "hashedrekord/0.0.1", "intoto/0.0.2"])
 async def test_a_log_of_version_1_tells_the_time_itself(scene: Scene, kind: str) -> None:
     keyless.attach(scene, Keyless(log=trusted().log1, kind=kind))
     await _passes(scene)
@@ -137,10 +137,22 @@ async def test_a_trust_root_is_trusted_until_the_end_included(scene: Scene) -> N
     assert verdict.verdict == "Verified", verdict.message
 
 
-async def test_a_key_may_have_to_be_in_a_log(scene: Scene) -> None:
-    scene.bundle(keyless.keyed_bundle(scene.digest))
+@pytest.mark.parametrize(
+    "kind", ["hashedrekord/0.0.1", "hashedrekord/0.0.2", "dsse/0.0.1", "intoto/0.0.2"]
+)
+async def test_a_key_may_have_to_be_in_a_log(scene: Scene, kind: str) -> None:
+    scene.bundle(keyless.keyed_bundle(scene.digest, kind=kind))
     wanted = keyless.policy(scene.registry, keyless.logged_key())
     verdict = await scene.verify(wanted, trust=keyless.trust())
     assert verdict.verdict == "Verified", verdict.message
     assert verdict.evidence[0].log_index == 1
     assert verdict.evidence[0].identity is None
+
+
+async def test_the_certificate_decides_which_of_two_authorities_with_one_name_issued_it(
+    scene: Scene,
+) -> None:
+    keyless.attach(scene, Keyless())
+    root = trusted().root(certificateAuthorities=[foreign().ca.wire(), trusted().ca.wire()])
+    verdict = await scene.verify(keyless.policy(scene.registry), trust=keyless.trust(root))
+    assert verdict.verdict == "Verified", verdict.message
