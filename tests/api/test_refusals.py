@@ -31,6 +31,16 @@ def authority(**fields: Any) -> Manifest:
     return policy(spec={"authorities": [{"name": "build", **fields}]})
 
 
+SLSA = {"sourceRepository": "https://github.com/shop/app", "builder": "https://ci.example"}
+TEAM = {"name": "team", "key": PUBLIC}
+
+
+def attesting(**fields: Any) -> Manifest:
+    """A policy with one attestation."""
+    wanted = {"name": "wanted"} | fields
+    return policy(spec={"authorities": [TEAM], "attestations": [wanted]})
+
+
 TIMEOUT = (
     "spec.health.probes[0].timeout: Invalid value: timeout is more than 0s and not longer than "
     "interval (where they are not written, timeout is 1s and interval 2s)"
@@ -245,6 +255,42 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "a policy that wants more signatures than it has authorities": (
         policy(spec={"quorum": 2, "authorities": [{"name": "build", "key": PUBLIC}]}),
         "spec: Invalid value: quorum is more than there are authorities",
+    ),
+    "an attestation that is of two kinds": (
+        attesting(slsa=SLSA, sbom="Any"),
+        "spec.attestations[0]: Invalid value: say what the attestation is by exactly one of "
+        "predicateType, slsa and sbom",
+    ),
+    "an attestation of no kind": (
+        attesting(),
+        "spec.attestations[0]: Invalid value: say what the attestation is by exactly one of "
+        "predicateType, slsa and sbom",
+    ),
+    "a signature as an attestation": (
+        attesting(predicateType="https://sigstore.dev/cosign/sign/v1"),
+        "spec.attestations[0]: Invalid value: a signature is no attestation: name the authorities "
+        "of the policy instead",
+    ),
+    "provenance by whatever builder": (
+        attesting(slsa={"sourceRepository": "https://github.com/shop/app"}),
+        "spec.attestations[0].slsa.builder: Required value",
+    ),
+    "an attestation by somebody whom the policy does not name": (
+        attesting(sbom="Any", authorities=["nobody"]),
+        "spec: Invalid value: authorities of attestations are those of the policy",
+    ),
+    "an attestation by more authorities than there are": (
+        attesting(sbom="Any", authorities=["team"], quorum=2),
+        "spec.attestations[0]: Invalid value: quorum is more than there are authorities",
+    ),
+    "a policy that wants neither a signature nor an attestation": (
+        policy(spec={"authorities": [TEAM], "signature": "Ignored"}),
+        "spec: Invalid value: with signature: Ignored name at least one attestation",
+    ),
+    "attestations beside unsafeAllowUnsigned": (
+        policy(spec=UNSIGNED | {"attestations": [{"name": "sbom", "sbom": "Any"}]}),
+        "spec: Invalid value: unsafeAllowUnsigned would make the attestations meaningless: remove "
+        "one or the other",
     ),
     "a policy for an image without its registry": (
         policy(spec=UNSIGNED | {"match": {"images": ["nginx"]}}),
