@@ -38,9 +38,9 @@ class KeyAuthority:
         """Whether the signature can be by this kind of authority."""
         return signature.certificate is None or signature.envelope is None
 
-    def prove(self, signature: Signature) -> Proven:
+    def prove(self, claim: "_Claim") -> Proven:
         """That this authority signed; raises SignatureError."""
-        return prove_key(signature, self.key, self.root, log_required=self.root is not None)
+        return prove_key(claim.signature, self.key, self.root, log_required=self.root is not None)
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,37 @@ class KeylessAuthority:
         """Whether the signature can be by this kind of authority."""
         return signature.certificate is not None
 
-    def prove(self, signature: Signature) -> Proven:
+    def prove(self, claim: "_Claim") -> Proven:
         """That this authority signed; raises SignatureError."""
-        proven = prove_identity(signature, self.root, log_required=self.log_required)
+        proven = claim.identity(self.root, log_required=self.log_required)
         identity = proven.identity
         if identity is None or not any(rule.holds(identity) for rule in self.identities):
             raise WrongIdentity(f"a signature is by {identity}, whom {self.name} does not name")
         return proven
+
+
+class _Claim:
+    """A signature that several authorities judge; whose certificate it is is proven once for each
+    trust root, however many authorities rely on it.
+    """
+
+    def __init__(self, signature: Signature) -> None:
+        self.signature = signature
+        self._outcomes: dict[tuple[str, bool], Proven | SignatureError] = {}
+
+    def identity(self, root: TrustRoot, *, log_required: bool) -> Proven:
+        asked = root.fingerprint, log_required
+        if asked not in self._outcomes:
+            try:
+                self._outcomes[asked] = prove_identity(
+                    self.signature, root, log_required=log_required
+                )
+            except SignatureError as error:
+                self._outcomes[asked] = error
+        outcome = self._outcomes[asked]
+        if isinstance(outcome, SignatureError):
+            raise outcome
+        return outcome
 
 
 @dataclass(frozen=True)
@@ -82,6 +106,7 @@ class Authorities:
         Raises:
             SignatureError: none is satisfied; what tells most about why.
         """
+        claim = _Claim(signature)
         proven: Proven | None = None
         names: list[str] = []
         problems: list[SignatureError] = []
@@ -89,7 +114,7 @@ class Authorities:
             if not member.judges(signature):
                 continue
             try:
-                proven = member.prove(signature)
+                proven = member.prove(claim)
                 names.append(member.name)
             except SignatureError as error:
                 problems.append(error)
@@ -99,13 +124,15 @@ class Authorities:
 
     def _why(self, signature: Signature, problems: list[SignatureError]) -> SignatureError:
         if not problems:
-            made, wanted = ("key", "certificate")
+            made, wanted = "key", "certificate"
             if signature.certificate is not None:
                 made, wanted = wanted, made
             return UnsupportedSignature(f"a signature is by a {made}, expected a {wanted}")
-        telling = [item for item in problems if not isinstance(item, WrongKey | WrongIdentity)]
-        if telling or not all(isinstance(item, WrongKey) for item in problems):
-            return (telling or problems)[-1]
+        # A broken proof tells more than a stranger, and a stranger's name more than no name.
+        for kind in (WrongKey | WrongIdentity, WrongKey):
+            telling = [problem for problem in problems if not isinstance(problem, kind)]
+            if telling:
+                return telling[-1]
         keys = [
             item.key.fingerprint[:19] for item in self.members if isinstance(item, KeyAuthority)
         ]

@@ -200,23 +200,24 @@ class Keyless:
         }
 
     def annotation(self, payload: bytes, signature: bytes) -> dict[str, Any]:
+        body = canonical(self.body(hashedrekord1(payload, signature, self.pem)))
+        made: dict[str, Any] = self.entry(self.promised(body))
+        return made
+
+    def promised(self, body: bytes) -> dict[str, Any]:
+        """The entry of the log of version 1, with its promise alone."""
         log = self.sigstore.log1
         assert self.logged_at is not None
-        recorded = self.body(hashedrekord1(payload, signature, self.pem))
-        body = canonical(recorded)
         seconds = int(self.logged_at.timestamp())
-        made: dict[str, Any] = self.entry(
-            {
-                "SignedEntryTimestamp": b64(log.promise(body, seconds, 7)),
-                "Payload": {
-                    "body": b64(body),
-                    "integratedTime": seconds,
-                    "logIndex": 7,
-                    "logID": log.id.hex(),
-                },
-            }
-        )
-        return made
+        return {
+            "SignedEntryTimestamp": b64(log.promise(body, seconds, 7)),
+            "Payload": {
+                "body": b64(body),
+                "integratedTime": seconds,
+                "logIndex": 7,
+                "logID": log.id.hex(),
+            },
+        }
 
     def entries(self, payload: bytes, signature: bytes) -> list[dict[str, Any]]:
         assert self.log is not None
@@ -290,6 +291,16 @@ def recorded(kind: str, payload: bytes, signature: bytes, pem: bytes) -> dict[st
         spec = {"content": {"envelope": envelope, "hash": hashed, "payloadHash": hashed}}
     name, version = kind.split("/")
     return {"apiVersion": version, "kind": name, "spec": spec}
+
+
+def intoto1(envelope: bytes, pem: bytes) -> dict[str, Any]:
+    """The kind of entry that records no signature, but the hash of an envelope's text."""
+    hashed = {"algorithm": "sha256", "value": hashlib.sha256(envelope).hexdigest()}
+    return {
+        "apiVersion": "0.0.1",
+        "kind": "intoto",
+        "spec": {"content": {"hash": hashed}, "publicKey": b64(pem)},
+    }
 
 
 def keyed_bundle(
