@@ -1,5 +1,7 @@
 """What a release runs, from its template to the verdict: resolved and verified, volumes as well."""
 
+import base64
+import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -10,11 +12,12 @@ from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.policy import Policy
 from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
+from immutablerelease.runtime.client import SECRETS, SERVICE_ACCOUNTS
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.proving import Prover
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import manifest
-from tests.unit.verification import signing
+from tests.unit.verification import attesting, signing
 from tests.unit.verification.scene import Scene, set_up
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,13 +41,15 @@ def _release(*volumes: dict[str, Any], image: str) -> Snapshot:
     return Snapshot(Release.read(manifest(template=template)), "hash")
 
 
-def _prover(scene: Scene) -> Prover:
-    observer = cast(Observer, Policies((scene.trust(),)))
+def _prover(scene: Scene, *policies: Policy) -> Prover:
+    observer = cast(Observer, Policies(policies or (scene.trust(),)))
     return Prover(FakeCluster(), observer, scene.verifier, lambda: NOW)
 
 
-async def _verdict(scene: Scene, snapshot: Snapshot) -> tuple[Resolution, VerdictView]:
-    prover = _prover(scene)
+async def _verdict(
+    scene: Scene, snapshot: Snapshot, *policies: Policy
+) -> tuple[Resolution, VerdictView]:
+    prover = _prover(scene, *policies)
     resolution = await prover.resolve(snapshot)
     assert isinstance(resolution, Resolution), resolution
     revision = Revision.read(
@@ -93,6 +98,18 @@ async def test_an_image_volume_is_pinned_and_recorded(scene: Scene) -> None:
     ]
 
 
+async def test_the_proven_source_is_recorded(scene: Scene) -> None:
+    attesting.attest(scene, attesting.SLSA, attesting.slsa())
+    wanted = scene.trust(attestations=[attesting.BUILT_HERE])
+    _, verdict = await _verdict(scene, _release(image=scene.image), wanted)
+    assert verdict.source is not None, verdict.message
+    assert verdict.source.wire() == {
+        "repository": attesting.REPOSITORY,
+        "commit": attesting.COMMIT,
+        "builder": attesting.BUILDER,
+    }
+
+
 async def test_an_unsigned_image_volume_refuses_the_revision(scene: Scene) -> None:
     volume, digest = _volume(scene)
     _, verdict = await _verdict(scene, _release(volume, image=scene.image))
@@ -108,3 +125,53 @@ async def test_an_image_volume_that_names_nothing_is_not_passed_over(
     resolution = await _prover(scene).resolve(snapshot)
     assert isinstance(resolution, Unresolved)
     assert resolution.reason == "InvalidReference"
+
+
+# Credentials
+
+
+def _secret(name: str, password: str, *, kind: str = "kubernetes.io/dockerconfigjson") -> Any:
+    config = {"auths": {"registry.test": {"username": "u", "password": password}}}
+    data = base64.b64encode(json.dumps(config).encode()).decode()
+    return {
+        "metadata": {"name": name, "namespace": "demo"},
+        "type": kind,
+        "data": {".dockerconfigjson": data},
+    }
+
+
+async def _passwords(cluster: FakeCluster, scene: Scene, *, account: str = "") -> list[str]:
+    """The passwords that registries are shown, in order of preference."""
+    spec: dict[str, Any] = {"containers": [{"name": "app", "image": scene.image}]}
+    spec["imagePullSecrets"] = [{"name": "own"}, {"name": "absent"}, {"name": "other-kind"}]
+    if account:
+        spec["serviceAccountName"] = account
+    release = Release.read(manifest(template={"spec": spec}))
+    observer = cast(Observer, Policies((scene.trust(),)))
+    prover = Prover(cluster, observer, scene.verifier, lambda: NOW)
+    access = await prover._access(release)
+    return [config["auths"]["registry.test"]["password"] for config in access.credentials]
+
+
+@pytest.mark.parametrize("account", ["", "builder"])
+async def test_pull_secrets_are_those_of_the_template_then_of_its_account(
+    scene: Scene, account: str
+) -> None:
+    cluster = FakeCluster()
+    for secret in (
+        _secret("own", "of the template"),
+        _secret("shared", "of the account"),
+        _secret("other-kind", "of nobody", kind="Opaque"),
+    ):
+        cluster.put(SECRETS, secret)
+    named = {"name": account or "default", "namespace": "demo"}
+    pulls = [{"name": "own"}, {"name": "shared"}]
+    cluster.put(SERVICE_ACCOUNTS, {"metadata": named, "imagePullSecrets": pulls})
+    found = await _passwords(cluster, scene, account=account)
+    assert found == ["of the template", "of the account"]
+
+
+async def test_without_an_account_those_of_the_template_are_used(scene: Scene) -> None:
+    cluster = FakeCluster()
+    cluster.put(SECRETS, _secret("own", "of the template"))
+    assert await _passwords(cluster, scene) == ["of the template"]
