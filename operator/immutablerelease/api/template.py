@@ -93,8 +93,8 @@ _IMAGE_VOLUME: dict[str, Any] = {
             "type": "string",
             "description": "Image by tag or digest. It is resolved and verified as those of the "
             "containers are.",
+            "minLength": 1,
             "maxLength": 512,
-            "pattern": r"^[^\s]+$",
         },
     },
 }
@@ -108,8 +108,8 @@ _VOLUME: dict[str, Any] = {
         "name": {
             "type": "string",
             "description": "Name of the volume.",
+            "minLength": 1,
             "maxLength": 63,
-            "pattern": _LABEL,
         },
         "image": _IMAGE_VOLUME,
     },

@@ -15,6 +15,7 @@ from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, Ver
 from immutablerelease.runtime.client import SECRETS, SERVICE_ACCOUNTS
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.proving import Prover
+from immutablerelease.verification.transport import Limits
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import manifest
 from tests.unit.verification import attesting, signing
@@ -71,7 +72,7 @@ async def _verdict(
 
 @pytest.fixture
 async def scene() -> Any:
-    async with set_up() as made:
+    async with set_up(Limits(image_seconds=40.0)) as made:
         made.bundle()
         yield made
 

@@ -1,13 +1,14 @@
 """What a policy may demand to be attested, and every way to make it look so when it is not."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from immutablerelease.api.policy import Policy
 from immutablerelease.verification.discovery import MAX_ATTESTATION_BYTES
+from immutablerelease.verification.transport import Limits
 from immutablerelease.verification.verdict import ImageUse
 from tests.unit.verification import attesting, signing
 from tests.unit.verification.attesting import (
@@ -26,7 +27,7 @@ from tests.unit.verification.attesting import (
     slsa,
     slsa_v02,
 )
-from tests.unit.verification.scene import Scene
+from tests.unit.verification.scene import Scene, set_up
 from tests.unit.verification.signing import key
 
 OTHER = "sha256:" + "ab" * 32
@@ -39,6 +40,13 @@ CLEAN = {
 }
 SCAN: dict[str, Any] = {"scanner": {"result": []}}
 Attack = Callable[[Scene], object]
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """Rules start processes: on a busy machine that takes its time."""
+    async with set_up(Limits(image_seconds=40.0)) as made:
+        yield made
 
 
 def _policy(scene: Scene, *wanted: dict[str, Any], **spec: Any) -> Policy:

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from immutablerelease.verification.transport import Limits
 from tests.unit.verification import attesting
-from tests.unit.verification.scene import Scene
+from tests.unit.verification.scene import Scene, set_up
 from tests.unit.verification.signing import key
 from tests.unit.verification.test_cosign import _LAYOUTS, Cosign
 from tests.unit.verification.test_cosign import pytestmark as pytestmark
@@ -40,6 +42,13 @@ WHAT: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         },
     ),
 }
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """Processes are started: on a busy machine that takes its time."""
+    async with set_up(Limits(image_seconds=40.0)) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,14 +1,22 @@
 """How often the registry is asked. `python -m bench.verification` measures the rest."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from bench.verification import SCAN_POLICY, SLSA_POLICY
+from immutablerelease.verification.transport import Limits
 from immutablerelease.verification.verdict import ImageUse
 from tests.unit.verification import attesting
-from tests.unit.verification.scene import Scene
+from tests.unit.verification.scene import Scene, set_up
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    """Processes are started: on a busy machine that takes its time."""
+    async with set_up(Limits(image_seconds=40.0)) as made:
+        yield made
 
 
 async def _asked(scene: Scene, pods: int = 1, **policy: Any) -> int:
