@@ -187,8 +187,8 @@ def _subject(name: x509.GeneralName) -> str:
             return _utf8(name.value)
         case _:
             raise UntrustedCertificate(
-                f"the certificate's subject is a {type(name).__name__}, expected a URI, an e-mail "
-                "address or a user name"
+                f"the certificate's subject is of the kind {type(name).__name__}, expected a URI, "
+                "an e-mail address or a user name"
             )
 
 

@@ -4,7 +4,7 @@ A signature is checked before what it signs is read. A key or an identity counts
 many names and in however many layouts it appears.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from .artifact import Artifact, ArtifactFormat
 from .authorities import Authorities
 from .bundle import parse_bundle
 from .certificates import Identity
-from .errors import VerificationError
+from .errors import InternalFault, VerificationError
 from .signature import Signature
 from .simplesigning import parse_attestation_layer, parse_layer, require_image
 from .statement import parse_statement, require_signature
@@ -58,7 +58,7 @@ class Evaluation:
 
 def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: str) -> Evaluation:
     """Who among the authorities signed the image with that digest."""
-    signers: dict[str, Signer] = {}
+    signers: list[Signer] = []
     problems: list[VerificationError] = []
     for artifact in artifacts:
         try:
@@ -66,9 +66,11 @@ def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: st
             _require_image(artifact, payload, digest)
         except VerificationError as error:
             problems.append(error)
-            continue
-        signers.setdefault(signer.name, signer)
-    return Evaluation(distinct(tuple(signers.values())), tuple(problems))
+        except Exception as error:  # noqa: BLE001 - one artifact must not take away the others
+            problems.append(InternalFault(f"judging a signature: {type(error).__name__}"))
+        else:
+            signers.append(signer)
+    return Evaluation(distinct(signers), tuple(problems))
 
 
 def signed_by(artifact: Artifact, authorities: Authorities) -> tuple[Signer, bytes]:
@@ -93,30 +95,36 @@ def signed_by(artifact: Artifact, authorities: Authorities) -> tuple[Signer, byt
 
 
 def distinct(signers: Sequence[Signer]) -> tuple[Signer, ...]:
-    """As many of the signers as can each stand for an authority of their own.
+    """As many of the signers as can each stand for an authority of their own, each name once.
 
     One authority may name several people, and several may name one: this is the largest matching
     between the two, found by augmenting paths.
     """
-    holders: dict[str, int] = {}
-    for number in range(len(signers)):
-        _seat(number, signers, holders, set())
-    named = {number: authority for authority, number in holders.items()}
+    choices: dict[str, dict[str, Signer]] = {}
+    for signer in signers:
+        for authority in signer.satisfies:
+            choices.setdefault(signer.name, {}).setdefault(authority, signer)
+    holders: dict[str, str] = {}
+    for name in choices:
+        _seat(name, choices, holders, set())
+    seats = {name: authority for authority, name in holders.items()}
     return tuple(
-        replace(signer, authority=named[number])
-        for number, signer in enumerate(signers)
-        if number in named
+        replace(choices[name][seats[name]], authority=seats[name])
+        for name in choices
+        if name in seats
     )
 
 
-def _seat(number: int, signers: Sequence[Signer], holders: dict[str, int], tried: set[str]) -> bool:
+def _seat(
+    name: str, choices: Mapping[str, Collection[str]], holders: dict[str, str], tried: set[str]
+) -> bool:
     """Find an authority for the signer, where need be by moving others to another of theirs."""
-    for authority in signers[number].satisfies:
+    for authority in choices[name]:
         if authority in tried:
             continue
         tried.add(authority)
-        if authority not in holders or _seat(holders[authority], signers, holders, tried):
-            holders[authority] = number
+        if authority not in holders or _seat(holders[authority], choices, holders, tried):
+            holders[authority] = name
             return True
     return False
 

@@ -342,12 +342,12 @@ ON_NAMES: dict[str, Case] = {
     "a host as the subject": (
         _named(x509.DNSName("forge.example")),
         "UntrustedCertificate",
-        "is a DNSName",
+        "of the kind DNSName",
     ),
     "a name of an unknown kind": (
         _named(x509.OtherName(x509.ObjectIdentifier("1.2.3"), der.utf8(SUBJECT))),
         "UntrustedCertificate",
-        "is a OtherName",
+        "of the kind OtherName",
     ),
     "no issuer of the identity": (_vouched({}), "UntrustedCertificate", "names 0 issuers"),
     "two issuers that differ": (

@@ -9,7 +9,10 @@ from cryptography import x509
 from pydantic import ValidationError
 
 from immutablerelease.api.policy import Policy
+from immutablerelease.verification import evaluation
+from immutablerelease.verification.bundle import parse_bundle
 from immutablerelease.verification.matching import policies_hash
+from immutablerelease.verification.signature import Signature
 from immutablerelease.verification.trust import Trust, references
 from immutablerelease.verification.verdict import Verdict
 from tests.unit.verification import keyless, signing
@@ -199,6 +202,40 @@ async def test_signers_are_seated_so_that_all_of_them_count(scene: Scene) -> Non
     assert verdict.verdict == "Verified", verdict.message
     signed = {evidence.authority: evidence.identity for evidence in verdict.evidence}
     assert signed == {"lead": SUBJECT, "team": BOB}
+
+
+async def test_a_signer_counts_for_whichever_authority_one_of_his_signatures_satisfies(
+    scene: Scene,
+) -> None:
+    attach(scene, Keyless())
+    attach(scene, Keyless(stamped_at=[]), tlogEntries=[])
+    attach(scene, Keyless(), tlogEntries=[])
+    attach(scene, _by_bob())
+    wanted = [
+        keyless.authority("logged", identities=[ALICE_ID, BOB_ID]),
+        keyless.authority("stamped", identities=[ALICE_ID], transparencyLog="Ignored"),
+    ]
+    verdict = await _verify(scene, *wanted, quorum=2)
+    assert verdict.verdict == "Verified", verdict.message
+    signed = {evidence.authority: evidence.identity for evidence in verdict.evidence}
+    assert signed == {"stamped": SUBJECT, "logged": BOB}
+
+
+async def test_what_nobody_foresaw_about_one_signature_takes_no_other_away(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attach(scene, Keyless())
+    scene.bundle(b"a fault")
+
+    def failing(data: bytes, **options: Any) -> Signature:
+        if data == b"a fault":
+            raise RuntimeError
+        return parse_bundle(data, **options)
+
+    monkeypatch.setattr(evaluation, "parse_bundle", failing)
+    assert (await _verify(scene)).verdict == "Verified"
+    verdict = await _verify(scene, keyless.authority(identities=[BOB_ID]))
+    assert (verdict.verdict, verdict.reason) == ("Unknown", "InternalError"), verdict.message
 
 
 async def test_a_key_and_an_identity_are_two(scene: Scene) -> None:

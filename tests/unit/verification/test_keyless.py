@@ -1,10 +1,14 @@
 """Keyless signatures that pass, in every layout, with every kind of proof, and their evidence."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography import x509
 
+from immutablerelease.api.policy import Policy
+from immutablerelease.verification.transparency import public_good_root
 from tests.unit.verification import der, keyless, signing
 from tests.unit.verification.keyless import BUNDLE_01, BUNDLE_02, ISSUER, SUBJECT, Keyless
 from tests.unit.verification.scene import Scene
@@ -156,3 +160,61 @@ async def test_the_certificate_decides_which_of_two_authorities_with_one_name_is
     root = trusted().root(certificateAuthorities=[foreign().ca.wire(), trusted().ca.wire()])
     verdict = await scene.verify(keyless.policy(scene.registry), trust=keyless.trust(root))
     assert verdict.verdict == "Verified", verdict.message
+
+
+# The example.
+
+_EXAMPLE = Path(__file__).parents[3] / "examples" / "policy-keyless.yaml"
+_WORKFLOW = "https://github.com/shop/cart/.github/workflows/release.yml@refs/heads/main"
+
+
+def _example(scene: Scene) -> Policy:
+    """The policy of the example, for the registry of the test and with the test's Sigstore."""
+    document = yaml.safe_load(_EXAMPLE.read_text())
+    spec = document["spec"]
+    spec["match"] = {"images": [f"{scene.registry.host}/**"]}
+    spec["registries"] = {"insecure": [scene.registry.host]}
+    workflow, managers = spec["authorities"]
+    workflow["trustRoot"] = managers["trustRoot"]
+    return Policy.read(document)
+
+
+def _by(subject: x509.GeneralName, issuer: str) -> Keyless:
+    v2 = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
+    return Keyless(names=[subject], issuers={v2: der.utf8(issuer)})
+
+
+@pytest.mark.parametrize(
+    ("workflow", "reason"),
+    [
+        (_WORKFLOW, "Signed"),
+        (_WORKFLOW.replace("main", "main-2"), "QuorumNotMet"),
+        (_WORKFLOW.replace("shop/", "shop/evil/"), "QuorumNotMet"),
+        (_WORKFLOW.replace("github.com", "githubXcom"), "QuorumNotMet"),
+    ],
+)
+async def test_the_example_wants_a_workflow_and_a_person(
+    scene: Scene, workflow: str, reason: str
+) -> None:
+    alice = _by(x509.RFC822Name("alice@example.com"), "https://login.example.com")
+    keyless.attach(scene, alice)
+    made = _by(
+        x509.UniformResourceIdentifier(workflow), "https://token.actions.githubusercontent.com"
+    )
+    keyless.attach(scene, made)
+    verdict = await scene.verify(_example(scene), trust=keyless.trust())
+    assert verdict.reason == reason, verdict.message
+
+
+async def test_two_people_are_not_a_workflow_and_a_person(scene: Scene) -> None:
+    for name in ("alice", "bob"):
+        mail = x509.RFC822Name(f"{name}@example.com")
+        keyless.attach(scene, _by(mail, "https://login.example.com"))
+    verdict = await scene.verify(_example(scene), trust=keyless.trust())
+    assert verdict.reason == "QuorumNotMet", verdict.message
+
+
+@pytest.mark.parametrize("staging", [False, True])
+def test_the_public_trust_roots_can_be_read(staging: bool) -> None:
+    root = public_good_root(staging=staging)
+    assert root.authorities and root.transparency_logs and root.certificate_logs
