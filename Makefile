@@ -26,9 +26,11 @@ demo: $(READY) ## Play releases, refusals and reverts under load on a real clust
 test: $(READY) ## Run every tier of tests that this machine can run.
 	@$(RUN) -m tests.tiers --clean
 
-.PHONY: unit api e2e lint
+.PHONY: unit fuzz api e2e lint
 unit: $(READY) ## Test the core, parsers and verification; needs nothing.
 	@$(RUN) -m tests.tiers unit
+fuzz: $(READY) ## Feed the parsers of a registry's bytes; needs atheris.
+	@$(RUN) -m tests.tiers fuzz
 api: $(READY) ## Test CRDs, policies and roles on a real API server.
 	@$(RUN) -m tests.tiers api
 e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.

@@ -80,12 +80,17 @@ TIERS = (
         (
             [str(BIN / "ruff"), "check", "."],
             [str(BIN / "ruff"), "format", "--check", "."],
-            [str(BIN / "mypy"), "operator", "devcluster", "demo", "tests"],
+            [str(BIN / "mypy"), "operator", "devcluster", "demo", "bench", "tests"],
             [str(BIN / "lint-imports")],
             [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
         ),
     ),
     Tier("unit", "the core, parsers, verification", ([*PYTEST, "--numprocesses=2", "tests/unit"],)),
+    Tier(
+        "fuzz",
+        "no bytes of a registry do more to a parser than be refused",
+        ([*PYTEST, "tests/fuzz"],),
+    ),
     Tier(
         "app",
         "the application that the demo releases",

@@ -40,6 +40,7 @@ from immutablerelease.runtime.proving import Prover
 from immutablerelease.runtime.queue import WorkQueue, run_workers
 from immutablerelease.runtime.store import Store
 from immutablerelease.runtime.telling import Telling
+from immutablerelease.runtime.trust import TrustReader
 from immutablerelease.runtime.watching import Watching
 from immutablerelease.runtime.web import Web
 from immutablerelease.runtime.work import Work
@@ -103,7 +104,8 @@ class App:
             attempt=partial(attempt, session=http, clock=now), on_change=self.queue.add
         )
         observer = Observer(store, memory, self.prober)
-        prover = Prover(api, observer, self.verifier, now)
+        trust = TrustReader(api, options.namespace)
+        prover = Prover(api, observer, self.verifier, trust, now)
         self.work = Work(
             resolve=prover.resolve, verify=prover.verify, on_result=self.queue.add, jitter=jitter
         )

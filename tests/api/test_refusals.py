@@ -10,6 +10,7 @@ from tests.api.manifests import ABSENT, Manifest, action, policy, release, revis
 CONTAINERS = "spec__template__spec__containers"
 DURATION = r"'^([0-9]{1,5}(\.[0-9]{1,3})?(ms|s|m|h))+$'"
 UNSIGNED = {"unsafeAllowUnsigned": True}
+IDENTITY = {"issuer": "https://issuer.example", "subject": "alice@team.example"}
 PUBLIC = {"pem": "-----BEGIN PUBLIC KEY-----"}
 PRIVATE = {"pem": "-----BEGIN PRIVATE KEY-----\n-----BEGIN PUBLIC KEY-----"}
 
@@ -23,6 +24,21 @@ def ports(*ports: dict[str, Any]) -> Manifest:
     """A release with these ports."""
     defaults = {"name": "http", "port": 80, "targetPort": 8080}
     return release(spec__service__ports=[defaults | port for port in ports])
+
+
+def authority(**fields: Any) -> Manifest:
+    """A policy that trusts an authority like this."""
+    return policy(spec={"authorities": [{"name": "build", **fields}]})
+
+
+SLSA = {"sourceRepository": "https://github.com/shop/app", "builder": "https://ci.example"}
+TEAM = {"name": "team", "key": PUBLIC}
+
+
+def attesting(**fields: Any) -> Manifest:
+    """A policy with one attestation."""
+    wanted = {"name": "wanted"} | fields
+    return policy(spec={"authorities": [TEAM], "attestations": [wanted]})
 
 
 TIMEOUT = (
@@ -171,6 +187,10 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         release(spec__guard__onFailure="Ignore"),
         'spec.guard.onFailure: Unsupported value: "Ignore": supported values: "Revert", "Alert"',
     ),
+    "an image volume that names no image": (
+        release(spec__template__spec__volumes=[{"name": "model", "image": {}}]),
+        "spec.template.spec.volumes[0].image.reference: Required value",
+    ),
     "a revision with an image by tag": (
         revision(spec__images__0__image="shop:1"),
         'spec.images[0].image: Invalid value: "shop:1": '
@@ -200,9 +220,77 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         "spec.authorities[0].key: Invalid value: this is a private key: replace it, it is no "
         "longer private; put the public key here",
     ),
+    "a policy with a key that is given twice": (
+        authority(key=PUBLIC | {"secretRef": {"name": "keys", "key": "build.pub"}}),
+        "spec.authorities[0].key: Invalid value: give the key by one of pem and secretRef",
+    ),
+    "a policy with an authority that has a key and identities": (
+        authority(key=PUBLIC, keyless={"identities": [IDENTITY]}),
+        "spec.authorities[0]: Invalid value: an authority has one of key and keyless",
+    ),
+    "a policy with an authority that has neither": (
+        authority(),
+        "spec.authorities[0]: Invalid value: an authority has one of key and keyless",
+    ),
+    "a policy with an identity that anybody can vouch for": (
+        authority(keyless={"identities": [{"subject": "alice@team.example"}]}),
+        "spec.authorities[0].keyless.identities[0]: Invalid value: give the issuer by one of "
+        "issuer and issuerPattern",
+    ),
+    "a policy with an identity that is anybody": (
+        authority(keyless={"identities": [{"issuer": "https://issuer.example"}]}),
+        "spec.authorities[0].keyless.identities[0]: Invalid value: give the subject by one of "
+        "subject and subjectPattern",
+    ),
+    "a policy with identities of nobody": (
+        authority(keyless={"identities": []}),
+        "spec.authorities[0].keyless.identities: Invalid value: 0: "
+        "spec.authorities[0].keyless.identities in body should have at least 1 items",
+    ),
+    "a policy with a log that is asked for otherwise": (
+        authority(key=PUBLIC, transparencyLog="Optional"),
+        'spec.authorities[0].transparencyLog: Unsupported value: "Optional": '
+        'supported values: "Required", "Ignored"',
+    ),
     "a policy that wants more signatures than it has authorities": (
         policy(spec={"quorum": 2, "authorities": [{"name": "build", "key": PUBLIC}]}),
         "spec: Invalid value: quorum is more than there are authorities",
+    ),
+    "an attestation that is of two kinds": (
+        attesting(slsa=SLSA, sbom="Any"),
+        "spec.attestations[0]: Invalid value: say what the attestation is by exactly one of "
+        "predicateType, slsa and sbom",
+    ),
+    "an attestation of no kind": (
+        attesting(),
+        "spec.attestations[0]: Invalid value: say what the attestation is by exactly one of "
+        "predicateType, slsa and sbom",
+    ),
+    "a signature as an attestation": (
+        attesting(predicateType="https://sigstore.dev/cosign/sign/v1"),
+        "spec.attestations[0]: Invalid value: a signature is no attestation: name the authorities "
+        "of the policy instead",
+    ),
+    "provenance by whatever builder": (
+        attesting(slsa={"sourceRepository": "https://github.com/shop/app"}),
+        "spec.attestations[0].slsa.builder: Required value",
+    ),
+    "an attestation by somebody whom the policy does not name": (
+        attesting(sbom="Any", authorities=["nobody"]),
+        "spec: Invalid value: authorities of attestations are those of the policy",
+    ),
+    "an attestation by more authorities than there are": (
+        attesting(sbom="Any", authorities=["team"], quorum=2),
+        "spec.attestations[0]: Invalid value: quorum is more than there are authorities",
+    ),
+    "a policy that wants neither a signature nor an attestation": (
+        policy(spec={"authorities": [TEAM], "signature": "Ignored"}),
+        "spec: Invalid value: with signature: Ignored name at least one attestation",
+    ),
+    "attestations beside unsafeAllowUnsigned": (
+        policy(spec=UNSIGNED | {"attestations": [{"name": "sbom", "sbom": "Any"}]}),
+        "spec: Invalid value: unsafeAllowUnsigned would make the attestations meaningless: remove "
+        "one or the other",
     ),
     "a policy for an image without its registry": (
         policy(spec=UNSIGNED | {"match": {"images": ["nginx"]}}),

@@ -11,7 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from .base import Model, Rule
+from .attestations import Attestation, SignatureNeed
+from .base import Model, Rule, keyed
 from .conditions import Condition
 from .objects import Metadata
 
@@ -28,6 +29,7 @@ Host = Annotated[
         r"(:[1-9][0-9]{0,4})?$",
     ),
 ]
+Digest = Annotated[str, Field(max_length=71, pattern=r"^sha256:[a-f0-9]{64}$")]
 LabelValue = Annotated[str, Field(max_length=63)]
 
 
@@ -158,29 +160,117 @@ class Registries(Model):
     ] = ()
 
 
+class ContentReference(Model):
+    """One key of a Secret or ConfigMap in the operator's own namespace."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="Name of the object.",
+            max_length=253,
+            pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        ),
+    ]
+    key: Annotated[
+        str,
+        Field(description="Key in its data.", max_length=253, pattern=r"^[-._a-zA-Z0-9]+$"),
+    ]
+
+
 class PublicKey(Model):
     """A key that signs images."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "!self.pem.contains('PRIVATE KEY')",
+            "!has(self.pem) || !self.pem.contains('PRIVATE KEY')",
             "this is a private key: replace it, it is no longer private; put the public key here",
         ),
+        Rule("has(self.pem) != has(self.secretRef)", "give the key by one of pem and secretRef"),
     )
     pem: Annotated[
-        str,
+        str | None,
         Field(
             description="Public key, PEM: ECDSA P-256, P-384 or P-521, Ed25519, or RSA of at "
             "least 2048 bits.",
             max_length=8192,
             pattern=r"-----BEGIN PUBLIC KEY-----",
         ),
+    ] = None
+    secret_ref: Annotated[
+        ContentReference | None,
+        Field(description="Secret in the operator's namespace that holds the public key, PEM."),
+    ] = None
+
+
+Name = Annotated[str, Field(max_length=512, min_length=1)]
+Pattern = Annotated[str, Field(max_length=512, min_length=1)]
+
+
+class Identity(Model):
+    """Somebody who signs with a certificate: a subject, and the issuer that vouched for it."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.issuer) != has(self.issuerPattern)",
+            "give the issuer by one of issuer and issuerPattern",
+        ),
+        Rule(
+            "has(self.subject) != has(self.subjectPattern)",
+            "give the subject by one of subject and subjectPattern",
+        ),
+    )
+    issuer: Annotated[
+        Name | None, Field(description="Issuer of the identity, such as an OIDC provider's URL.")
+    ] = None
+    issuer_pattern: Annotated[
+        Pattern | None,
+        Field(description="RE2 expression that must match the whole issuer."),
+    ] = None
+    subject: Annotated[
+        Name | None,
+        Field(description="Subject of the certificate: a workflow's URL, an e-mail address."),
+    ] = None
+    subject_pattern: Annotated[
+        Pattern | None,
+        Field(description="RE2 expression that must match the whole subject."),
+    ] = None
+
+
+class Keyless(Model):
+    """Short-lived certificates of Sigstore in place of a key."""
+
+    identities: Annotated[
+        tuple[Identity, ...],
+        Field(description="Who may sign; one of them must have.", min_length=1, max_length=16),
     ]
+
+
+class TrustRootSource(Model):
+    """Where a trust root is."""
+
+    config_map_ref: Annotated[
+        ContentReference,
+        Field(
+            description="ConfigMap in the operator's namespace that holds a Sigstore "
+            "`trusted_root.json`."
+        ),
+    ]
+
+
+class TransparencyLog(StrEnum):
+    """Whether a signature must be in a transparency log."""
+
+    REQUIRED = "Required"
+    # Entries are not looked at. A keyless signature then needs a timestamp.
+    IGNORED = "Ignored"
 
 
 class Authority(Model):
     """Somebody whose signature counts."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule("has(self.key) != has(self.keyless)", "an authority has one of key and keyless"),
+    )
     name: Annotated[
         str,
         Field(
@@ -189,7 +279,31 @@ class Authority(Model):
             pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         ),
     ]
-    key: Annotated[PublicKey, Field(description="The key that it signs with.")]
+    key: Annotated[PublicKey | None, Field(description="The key that it signs with.")] = None
+    keyless: Annotated[
+        Keyless | None, Field(description="Identities whose certificates it signs with.")
+    ] = None
+    trust_root: Annotated[
+        TrustRootSource | None,
+        Field(
+            description="Authorities, logs and clocks that its signatures are checked against. "
+            "Without it, those of the public Sigstore."
+        ),
+    ] = None
+    transparency_log: Annotated[
+        TransparencyLog | None,
+        Field(
+            description="Whether its signatures must be in a transparency log. Without it, those "
+            "of a keyless authority must, those by a key need not."
+        ),
+    ] = None
+
+    @property
+    def log_required(self) -> bool:
+        """Whether its signatures must be in a transparency log."""
+        if self.transparency_log is None:
+            return self.keyless is not None
+        return self.transparency_log is TransparencyLog.REQUIRED
 
 
 class PolicySpec(Model):
@@ -214,6 +328,21 @@ class PolicySpec(Model):
             "self.authorities.exists_one(b, b.name == a.name))",
             "names of authorities are unique",
         ),
+        Rule(
+            "!self.unsafeAllowUnsigned || !has(self.attestations) || size(self.attestations) == 0",
+            "unsafeAllowUnsigned would make the attestations meaningless: remove one or the other",
+        ),
+        Rule(
+            "self.signature != 'Ignored' "
+            "|| (has(self.attestations) && size(self.attestations) > 0)",
+            "with signature: Ignored name at least one attestation",
+        ),
+        Rule(
+            "!has(self.attestations) || self.attestations.all(t, !has(t.authorities) "
+            "|| t.authorities.all(n, has(self.authorities) "
+            "&& self.authorities.exists(a, a.name == n)))",
+            "authorities of attestations are those of the policy",
+        ),
     )
     match: Annotated[Match, Field(description="What the policy speaks of.")] = Match()
     mode: Annotated[
@@ -226,8 +355,8 @@ class PolicySpec(Model):
     quorum: Annotated[
         int,
         Field(
-            description="How many authorities must have signed. The same key counts once, under "
-            "however many names.",
+            description="How many authorities must have signed. The same key or identity counts "
+            "once, under however many names.",
             ge=1,
             le=16,
         ),
@@ -241,6 +370,30 @@ class PolicySpec(Model):
             max_length=2,
         ),
     ] = (SignatureFormat.BUNDLE, SignatureFormat.SIMPLE_SIGNING)
+    signature: Annotated[
+        SignatureNeed,
+        Field(
+            description="Required wants the image signed by `quorum` authorities. Ignored leaves "
+            "it at the attestations."
+        ),
+    ] = SignatureNeed.REQUIRED
+    attestations: Annotated[
+        tuple[Attestation, ...],
+        Field(
+            description="What must have been attested of the image. All of it must hold.",
+            max_length=16,
+            json_schema_extra=keyed("name"),
+        ),
+    ] = ()
+    parents: Annotated[
+        tuple[Digest, ...],
+        Field(
+            description="Digests of indexes that this policy accepts an image through: one of a "
+            "single platform, named by its own digest and not signed itself, passes if one of "
+            "these lists it and satisfies the policy.",
+            max_length=32,
+        ),
+    ] = ()
     unsafe_allow_unsigned: Annotated[
         bool,
         Field(description="Let images run that nobody signed. Other policies still hold."),

@@ -27,8 +27,11 @@ class RevisionPhase(StrEnum):
 class ResolvedImage(Model):
     """An image as it was written and the digest that runs."""
 
-    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    container: Annotated[str, Field(description="Name of the container or volume.", max_length=63)]
     init: Annotated[bool, Field(description="Whether it is an init container.")] = False
+    volume: Annotated[
+        bool, Field(description="Whether a volume mounts it; `container` names the volume.")
+    ] = False
     source: Annotated[str, Field(description="Image as written in the release.", max_length=512)]
     image: Annotated[
         str,
@@ -71,17 +74,55 @@ class RevisionSpec(Model):
 class ContainerEvidence(Model):
     """Who signed the image of one container, and how that was established."""
 
-    container: Annotated[str, Field(description="Name of the container.", max_length=63)]
+    container: Annotated[str, Field(description="Name of the container or volume.", max_length=63)]
+    volume: Annotated[
+        bool, Field(description="Whether a volume mounts it; `container` names the volume.")
+    ] = False
     image: Annotated[str, Field(description="Image by digest.", max_length=512)]
     policy: Annotated[str, Field(description="ReleasePolicy that was satisfied.", max_length=253)]
     authority: Annotated[str, Field(description="Authority that signed.", max_length=253)]
     signer: Annotated[
         str, Field(description="Fingerprint of the key, or identity.", max_length=512)
     ]
+    identity: Annotated[
+        str | None, Field(description="Subject of the signer's certificate.", max_length=512)
+    ] = None
+    issuer: Annotated[
+        str | None, Field(description="Who vouched for that identity.", max_length=512)
+    ] = None
+    log_index: Annotated[
+        int | None, Field(description="Entry of the transparency log that holds it.", ge=0)
+    ] = None
+    signed_at: Annotated[
+        Time | None,
+        Field(description="When it was signed, by a transparency log or timestamp authority."),
+    ] = None
     format: Annotated[str, Field(description="Layout of the signature.", max_length=64)]
     signature: Annotated[
-        str, Field(description="Digest of the signature's manifest.", max_length=128)
+        str,
+        Field(
+            description="Digest of the manifest of the signature or attestation.", max_length=128
+        ),
     ]
+    predicate_type: Annotated[
+        str | None,
+        Field(
+            description="What an attestation says something of; absent for a signature.",
+            max_length=256,
+        ),
+    ] = None
+    parent: Annotated[
+        str | None,
+        Field(description="Digest of the index that was signed, for one platform.", max_length=128),
+    ] = None
+
+
+class Source(Model):
+    """What an image was built from, as its verified provenance says."""
+
+    repository: Annotated[str, Field(description="Repository of the source.", max_length=512)]
+    commit: Annotated[str, Field(description="Commit that was built.", max_length=64)]
+    builder: Annotated[str, Field(description="What built it.", max_length=512)]
 
 
 class Verification(Model):
@@ -100,6 +141,10 @@ class Verification(Model):
     evidence: Annotated[
         tuple[ContainerEvidence, ...], Field(description="Per container.", max_length=256)
     ] = ()
+    source: Annotated[
+        Source | None,
+        Field(description="Proven source of the first container for which a policy wants it."),
+    ] = None
 
 
 class Failure(Model):

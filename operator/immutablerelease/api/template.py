@@ -83,6 +83,38 @@ _CONTAINER: dict[str, Any] = {
     },
 }
 
+_IMAGE_VOLUME: dict[str, Any] = {
+    "type": "object",
+    "description": "Files of an image; see `kubectl explain pod.spec.volumes.image`.",
+    _PRESERVE: True,
+    "required": ["reference"],
+    "properties": {
+        "reference": {
+            "type": "string",
+            "description": "Image by tag or digest. It is resolved and verified as those of the "
+            "containers are.",
+            "minLength": 1,
+            "maxLength": 512,
+        },
+    },
+}
+
+_VOLUME: dict[str, Any] = {
+    "type": "object",
+    "description": "A volume; see `kubectl explain pod.spec.volumes` for every field.",
+    _PRESERVE: True,
+    "required": ["name"],
+    "properties": {
+        "name": {
+            "type": "string",
+            "description": "Name of the volume.",
+            "minLength": 1,
+            "maxLength": 63,
+        },
+        "image": _IMAGE_VOLUME,
+    },
+}
+
 _POD_SPEC: dict[str, Any] = {
     "type": "object",
     "description": "Specification of the Pods; see `kubectl explain pod.spec` for every field.",
@@ -115,6 +147,14 @@ _POD_SPEC: dict[str, Any] = {
             "description": "Not allowed in a template.",
             "items": {"type": "object", _PRESERVE: True},
             "maxItems": 32,
+            "x-kubernetes-list-type": "atomic",
+        },
+        "volumes": {
+            "type": "array",
+            "description": "Volumes that containers may mount.",
+            "items": _VOLUME,
+            # With at most 32 containers of each kind, a revision's list of images holds them all.
+            "maxItems": 64,
             "x-kubernetes-list-type": "atomic",
         },
         "restartPolicy": {

@@ -9,7 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from immutablerelease.api.objects import Action, Release, Revision
-from immutablerelease.api.revision import ContainerEvidence, FrozenConfig, ResolvedImage
+from immutablerelease.api.revision import (
+    ContainerEvidence,
+    FrozenConfig,
+    ResolvedImage,
+    Source,
+)
 
 from .probing import ProbeState
 
@@ -113,6 +118,7 @@ class VerdictView:
     policies: str
     at: datetime
     evidence: tuple[ContainerEvidence, ...] = ()
+    source: Source | None = None
 
 
 # Pod uid -> probe name -> state

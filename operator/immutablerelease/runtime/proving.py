@@ -6,12 +6,12 @@ This is the slow half of a reconcile; it runs in the background and nothing wait
 import base64
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from immutablerelease.api.objects import Release
-from immutablerelease.api.revision import FrozenConfig, ResolvedImage
+from immutablerelease.api.revision import FrozenConfig, ResolvedImage, Source
 from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.immutability.config import (
@@ -21,8 +21,10 @@ from immutablerelease.immutability.config import (
     references,
     rewrite,
 )
+from immutablerelease.immutability.images import named_images, with_digests
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
+from immutablerelease.verification.provenance import Provenance
 from immutablerelease.verification.verdict import ImageUse
 from immutablerelease.verification.verifier import Verifier
 
@@ -39,6 +41,7 @@ from .client import (
 )
 from .execute import NameTaken
 from .observe import Observer, is_ours
+from .trust import TrustReader
 
 log = logging.getLogger(__name__)
 
@@ -54,11 +57,13 @@ class Prover:
         api: Api,
         observer: Observer,
         verifier: Verifier,
+        trust: TrustReader,
         clock: Callable[[], datetime],
     ) -> None:
         self._api = api
         self._observer = observer
         self._verifier = verifier
+        self._trust = trust
         self._clock = clock
 
     async def resolve(self, snapshot: Snapshot) -> Resolution | Unresolved:
@@ -77,7 +82,7 @@ class Prover:
             return Unresolved(template_hash, "ConfigNotFound", str(error))
         except ApiError as error:
             return Unresolved(template_hash, "ApiError", f"{error}; {error.advice}")
-        template = rewrite(_with_digests(release.spec.template, images), config)
+        template = rewrite(with_digests(release.spec.template, images), config)
         return Resolution(template_hash, template, images, config)
 
     async def verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
@@ -91,15 +96,20 @@ class Prover:
             return self._unknown("InvalidPolicy", message, request)
         try:
             access = await self._access(release)
+            trust = await self._trust.read(policies.readable)
         except ApiError as error:
-            message = f"pull secrets could not be read: {error}; {error.advice}"
+            message = f"pull secrets or trust roots could not be read: {error}; {error.advice}"
             return self._unknown("ApiError", message, request)
         verdict = await self._verifier.verify(
-            [ImageUse(image.container, image.init, image.image) for image in revision.spec.images],
+            [
+                ImageUse(image.container, image.init, image.image, volume=image.volume)
+                for image in revision.spec.images
+            ],
             policies.readable,
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
             access=access,
+            trust=trust,
         )
         return VerdictView(
             verdict.verdict,
@@ -108,6 +118,7 @@ class Prover:
             request.policies,
             self._clock(),
             verdict.evidence,
+            _source(verdict.source),
         )
 
     def _unknown(self, reason: str, message: str, request: Verify) -> VerdictView:
@@ -117,15 +128,11 @@ class Prover:
         access = await self._access(release)
         digests: dict[str, str] = {}
         images = []
-        for container, init in _containers(release.spec.template):
-            source = container["image"]
-            if source not in digests:
-                digests[source] = (await self._verifier.resolve(source, access)).image
-            images.append(
-                ResolvedImage(
-                    container=container["name"], init=init, source=source, image=digests[source]
-                )
-            )
+        for named in named_images(release.spec.template):
+            if named.source not in digests:
+                resolved = await self._verifier.resolve(named.source, access)
+                digests[named.source] = resolved.image
+            images.append(named.resolved(digests[named.source]))
         return tuple(images)
 
     async def _access(self, release: Release) -> Access:
@@ -217,29 +224,15 @@ def _is_copy(made: Object, copy: Object, release: Release) -> bool:
     )
 
 
+def _source(found: Provenance | None) -> Source | None:
+    if found is None:
+        return None
+    return Source(repository=found.repository, commit=found.commit, builder=found.builder)
+
+
 class _MissingConfig(Exception):
     def __init__(self, reference: Reference, namespace: str) -> None:
         super().__init__(
             f"the template names {reference.kind} {reference.name}, which does not exist in "
             f"{namespace}; create it, or mark the reference optional"
         )
-
-
-def _containers(template: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    spec = template.get("spec") or {}
-    for container in spec.get("initContainers") or ():
-        yield container, True
-    for container in spec.get("containers") or ():
-        yield container, False
-
-
-def _with_digests(template: Mapping[str, Any], images: tuple[ResolvedImage, ...]) -> dict[str, Any]:
-    digests = {(image.container, image.init): image.image for image in images}
-    spec = dict(template["spec"])
-    for field, init in (("initContainers", True), ("containers", False)):
-        if spec.get(field):
-            spec[field] = [
-                {**container, "image": digests[(container["name"], init)]}
-                for container in spec[field]
-            ]
-    return {**template, "spec": spec}

@@ -1,18 +1,22 @@
 """What was found attached to an image: untrusted bytes, and what could not be had."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from immutablerelease.api.attestations import AttestationFormat
 from immutablerelease.api.policy import SignatureFormat
 
 from .errors import VerificationError
 from .manifest import Descriptor
 
+ArtifactFormat = SignatureFormat | Literal[AttestationFormat.ENVELOPE]
+
 
 @dataclass(frozen=True)
 class Artifact:
-    """One candidate for a signature: untrusted bytes and where they were found."""
+    """One candidate for a signature or attestation: untrusted bytes and where they were found."""
 
-    format: SignatureFormat
+    format: ArtifactFormat
     # Digest of the manifest that carries it.
     manifest: str
     layer: Descriptor
@@ -25,5 +29,5 @@ class Found:
 
     artifacts: tuple[Artifact, ...] = ()
     problems: tuple[VerificationError, ...] = ()
-    # Bundles that call themselves something other than a signature, so were not fetched.
-    attestations: int = 0
+    # Bundles that call themselves something else than what was looked for, so were not fetched.
+    others: int = 0

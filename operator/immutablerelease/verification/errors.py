@@ -59,6 +59,20 @@ class UnusableKey(InvalidPolicy):
     reason = "UnusableKey"
 
 
+class UnusableTrustRoot(InvalidPolicy):
+    """A trust root cannot be read."""
+
+    reason = "UnusableTrustRoot"
+
+
+class TrustUnavailable(VerificationError):
+    """A Secret or ConfigMap that a policy names could not be had."""
+
+    reason = "TrustUnavailable"
+    verdict = "Unknown"
+    advice = "create it in the operator's namespace, or correct the ReleasePolicy"
+
+
 class RegistryError(VerificationError):
     """The registry did not give what was asked for."""
 
@@ -164,3 +178,78 @@ class WrongPredicateType(SignatureError):
     """A trusted key made a statement about the image, but it is not a signature."""
 
     reason = "WrongPredicateType"
+
+
+class UntrustedCertificate(SignatureError):
+    """The certificate is not one that an authority of the trust root issued to sign code."""
+
+    reason = "UntrustedCertificate"
+
+
+class CertificateNotLogged(UntrustedCertificate):
+    """No trusted certificate log promised to publish the certificate."""
+
+    reason = "CertificateNotLogged"
+
+
+class WrongIdentity(SignatureError):
+    """A certificate that holds, but names nobody whom the policy trusts."""
+
+    reason = "WrongIdentity"
+
+
+class NoTrustedTime(SignatureError):
+    """Nobody trusted says when the signature was made."""
+
+    reason = "NoTrustedTime"
+
+
+class NotLogged(SignatureError):
+    """No entry in a transparency log came with the signature, or none that holds."""
+
+    reason = "NotLogged"
+
+
+class WrongLogEntry(SignatureError):
+    """A log entry that holds, but is about another signature."""
+
+    reason = "WrongLogEntry"
+
+
+class AttestationError(VerificationError):
+    """An attestation by a trusted authority whose content is not what the policy wants."""
+
+    advice = "build the image as the policy wants and attest it again"
+
+
+class WrongProvenance(AttestationError):
+    """It was built from another source, or by another builder."""
+
+    reason = "WrongProvenance"
+
+
+class WrongSbom(AttestationError):
+    """It is no bill of materials of the format that it names."""
+
+    reason = "WrongSbom"
+
+
+class RuleBroken(AttestationError):
+    """A rule over the predicate is false."""
+
+    reason = "RuleBroken"
+
+
+class RuleFailed(AttestationError):
+    """A rule over the predicate could not be evaluated, which is not true."""
+
+    reason = "RuleFailed"
+    advice = "compare the rule with what the attestation says"
+
+
+class RulesUnavailable(VerificationError):
+    """Rules were not evaluated because the machine is too busy."""
+
+    reason = "RulesUnavailable"
+    verdict = "Unknown"
+    advice = "it is tried again"

@@ -1,19 +1,23 @@
-"""Which authorities of a policy signed an image: bytes and keys in, signers and problems out. Pure.
+"""Which authorities of a policy signed an image: bytes and authorities in, signers out. Pure.
 
-A signature is checked before what it signs is read. A key counts once, under however many names and
-in however many layouts it appears.
+A signature is checked before what it signs is read. A key or an identity counts once, under however
+many names and in however many layouts it appears.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from immutablerelease.api.policy import Policy, SignatureFormat
+from immutablerelease.api.attestations import AttestationFormat
+from immutablerelease.api.policy import SignatureFormat
 
-from .artifact import Artifact
-from .bundle import Envelope, parse_keyed_bundle
-from .errors import InvalidPolicy, UnusableKey, VerificationError, WrongKey
-from .keys import VerificationKey, load_key
-from .simplesigning import SignedPayload, parse_layer, require_image
+from .artifact import Artifact, ArtifactFormat
+from .authorities import Authorities
+from .bundle import parse_bundle
+from .certificates import Identity
+from .errors import InternalFault, VerificationError
+from .signature import Signature
+from .simplesigning import parse_attestation_layer, parse_layer, require_image
 from .statement import parse_statement, require_signature
 
 
@@ -22,93 +26,121 @@ class Signer:
     """An authority that signed the image, and where its signature is."""
 
     authority: str
+    # Of the key; of a certificate, the key in it, which was made for this signature alone.
     fingerprint: str
-    format: SignatureFormat
+    format: ArtifactFormat
     # Digest of the manifest that carries the signature.
     manifest: str
+    # Of an attestation: what kind of statement it is.
+    predicate_type: str = ""
+    # Digest of the index that was signed, where the image only is one of its platforms.
+    parent: str = ""
+    identity: Identity | None = None
+    log_index: int | None = None
+    # When it was signed, as far as a log or a timestamp authority says so.
+    time: datetime | None = None
+    # Names of all authorities of the policy that this one signer satisfies.
+    satisfies: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What tells signers apart: one identity has many keys."""
+        return str(self.identity) if self.identity is not None else self.fingerprint
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the artifacts amount to; signers have distinct keys."""
+    """What the artifacts amount to; signers are distinct, and stand for distinct authorities."""
 
     signers: tuple[Signer, ...]
     problems: tuple[VerificationError, ...]
 
 
-@dataclass(frozen=True)
-class Authorities:
-    """The keys of a policy that were found usable, each once."""
-
-    names: Mapping[str, str]
-    keys: tuple[VerificationKey, ...]
-
-
-def load_authorities(policy: Policy) -> Authorities:
-    """The keys of the policy; raises InvalidPolicy if it could never hold, or is unclear.
-
-    The API server checks most of this by CEL; a policy that got past it must not pass here.
-    """
-    spec, name = policy.spec, policy.metadata.name
-    names: dict[str, str] = {}
-    keys: list[VerificationKey] = []
-    if len({authority.name for authority in spec.authorities}) != len(spec.authorities):
-        raise InvalidPolicy(f"policy {name}: two authorities have one name")
-    for authority in spec.authorities:
-        try:
-            key = load_key(authority.key.pem)
-        except UnusableKey as error:
-            raise UnusableKey(f"policy {name}, authority {authority.name}: {error}") from error
-        if key.fingerprint not in names:
-            names[key.fingerprint] = authority.name
-            keys.append(key)
-    if len(keys) < spec.quorum:
-        raise InvalidPolicy(
-            f"policy {name}: {len(keys)} distinct keys, fewer than its quorum of {spec.quorum}"
-        )
-    return Authorities(names, tuple(keys))
-
-
 def evaluate(artifacts: Iterable[Artifact], authorities: Authorities, digest: str) -> Evaluation:
     """Who among the authorities signed the image with that digest."""
-    signers: dict[str, Signer] = {}
+    signers: list[Signer] = []
     problems: list[VerificationError] = []
     for artifact in artifacts:
         try:
-            key = _judge(artifact, authorities.keys, digest)
+            signer, payload = signed_by(artifact, authorities)
+            _require_image(artifact, payload, digest)
         except VerificationError as error:
             problems.append(error)
+        except Exception as error:  # noqa: BLE001 - one artifact must not take away the others
+            problems.append(InternalFault(f"judging a signature: {type(error).__name__}"))
+        else:
+            signers.append(signer)
+    return Evaluation(distinct(signers), tuple(problems))
+
+
+def signed_by(artifact: Artifact, authorities: Authorities) -> tuple[Signer, bytes]:
+    """The authority that signed the artifact, and what it signed: a signature or an attestation.
+
+    Raises:
+        SignatureError: none of the authorities did, or the artifact is not what its layout says.
+    """
+    signature = _parse(artifact)
+    proven, names = authorities.prove(signature)
+    signer = Signer(
+        authority=names[0],
+        fingerprint=proven.key.fingerprint,
+        format=artifact.format,
+        manifest=artifact.manifest,
+        identity=proven.identity,
+        log_index=proven.logged.index if proven.logged is not None else None,
+        time=proven.time,
+        satisfies=names,
+    )
+    return signer, signature.payload
+
+
+def distinct(signers: Sequence[Signer]) -> tuple[Signer, ...]:
+    """As many of the signers as can each stand for an authority of their own, each name once.
+
+    One authority may name several people, and several may name one: this is the largest matching
+    between the two, found by augmenting paths.
+    """
+    choices: dict[str, dict[str, Signer]] = {}
+    for signer in signers:
+        for authority in signer.satisfies:
+            choices.setdefault(signer.name, {}).setdefault(authority, signer)
+    holders: dict[str, str] = {}
+    for name in choices:
+        _seat(name, choices, holders, set())
+    seats = {name: authority for authority, name in holders.items()}
+    return tuple(
+        replace(choices[name][seats[name]], authority=seats[name])
+        for name in choices
+        if name in seats
+    )
+
+
+def _seat(
+    name: str, choices: Mapping[str, Collection[str]], holders: dict[str, str], tried: set[str]
+) -> bool:
+    """Find an authority for the signer, where need be by moving others to another of theirs."""
+    for authority in choices[name]:
+        if authority in tried:
             continue
-        signers.setdefault(
-            key.fingerprint,
-            Signer(
-                authority=authorities.names[key.fingerprint],
-                fingerprint=key.fingerprint,
-                format=artifact.format,
-                manifest=artifact.manifest,
-            ),
-        )
-    return Evaluation(tuple(signers.values()), tuple(problems))
+        tried.add(authority)
+        if authority not in holders or _seat(holders[authority], choices, holders, tried):
+            holders[authority] = name
+            return True
+    return False
 
 
-def _judge(artifact: Artifact, keys: tuple[VerificationKey, ...], digest: str) -> VerificationKey:
+def _parse(artifact: Artifact) -> Signature:
     match artifact.format:
         case SignatureFormat.BUNDLE:
-            envelope = parse_keyed_bundle(artifact.data)
-            key, payload = _verified(envelope, keys, "bundle")
-            require_signature(parse_statement(payload), digest)
+            return parse_bundle(artifact.data, media_type=artifact.layer.media_type)
         case SignatureFormat.SIMPLE_SIGNING:
-            signed = parse_layer(artifact.layer, artifact.data)
-            key, payload = _verified(signed, keys, "simple signing")
-            require_image(payload, digest)
-    return key
+            return parse_layer(artifact.layer, artifact.data)
+        case AttestationFormat.ENVELOPE:
+            return parse_attestation_layer(artifact.layer, artifact.data)
 
 
-def _verified(
-    signed: Envelope | SignedPayload, keys: tuple[VerificationKey, ...], what: str
-) -> tuple[VerificationKey, bytes]:
-    verified = signed.verify(keys)
-    if verified is None:
-        wanted = ", ".join(key.fingerprint[:19] for key in keys)
-        raise WrongKey(f"a {what} signature is by none of the keys {wanted}")
-    return verified
+def _require_image(artifact: Artifact, payload: bytes, digest: str) -> None:
+    if artifact.format is SignatureFormat.SIMPLE_SIGNING:
+        require_image(payload, digest)
+    else:
+        require_signature(parse_statement(payload), digest)

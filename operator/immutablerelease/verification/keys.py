@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -46,6 +47,22 @@ class VerificationKey:
         """Whether this key made the signature over the data."""
         try:
             self._check(signature, data)
+        except InvalidSignature:
+            return False
+        return True
+
+    def verifies_sha256(self, signature: bytes, digest: bytes) -> bool:
+        """Whether this key made the signature over what has this SHA-256."""
+        prehashed = Prehashed(hashes.SHA256())
+        try:
+            match self._key:
+                case ed25519.Ed25519PublicKey():
+                    # Both variants hash the message with SHA-512, so its bytes are needed.
+                    return False
+                case rsa.RSAPublicKey() as key:
+                    key.verify(signature, digest, padding.PKCS1v15(), prehashed)
+                case key:
+                    key.verify(signature, digest, ec.ECDSA(prehashed))
         except InvalidSignature:
             return False
         return True
@@ -89,6 +106,11 @@ def load_key(pem: str) -> VerificationKey:
         key = load_pem_public_key(text.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UnusableKey("the PEM block holds no public key that can be read") from error
+    return as_key(key)
+
+
+def as_key(key: object) -> VerificationKey:
+    """The key, if it is of a kind that we know and strong enough; raises UnusableKey."""
     match key:
         case ed25519.Ed25519PublicKey():
             pass

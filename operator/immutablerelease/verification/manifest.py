@@ -98,6 +98,18 @@ def parse_index(data: bytes) -> tuple[Descriptor, ...]:
     return _descriptors(document.get("manifests") or [], "index manifests")
 
 
+def parse_platforms(data: bytes, content_type: str) -> frozenset[str]:
+    """Digests of the images that an index lists; raises MalformedContent if it is no index.
+
+    An index within it is not followed: what an image may hang on is one level deep.
+    """
+    check_image(data, content_type)
+    if content_type not in INDEX_TYPES:
+        raise MalformedContent(f"index: of type {quote(content_type)}, expected {OCI_INDEX}")
+    listed = _descriptors(_read(data, "index").get("manifests"), "index manifests")
+    return frozenset(item.digest for item in listed if item.media_type in MANIFEST_TYPES)
+
+
 def _read(data: bytes, what: str) -> dict[str, Any]:
     try:
         document = parse_object(data)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from immutablerelease.api.policy import Policy, PolicySpec, SelectorRequirement
 from immutablerelease.core.identity import content_hash
 
+from .trust import NO_TRUST, Trust
+
 
 def matches_glob(pattern: str, text: str) -> bool:
     """Whether the pattern matches the whole text.
@@ -48,21 +50,28 @@ def matches_image(spec: PolicySpec, name: str) -> bool:
 
 
 def policies_hash(
-    policies: Iterable[Policy], namespace: str, namespace_labels: Mapping[str, str]
+    policies: Iterable[Policy],
+    namespace: str,
+    namespace_labels: Mapping[str, str],
+    trust: Trust = NO_TRUST,
 ) -> str:
-    """Ten hex digits for what the policies that match the namespace say, in whatever order."""
+    """Ten hex digits for what the policies that match the namespace say, in whatever order.
+
+    The content of what they refer to is part of what they say.
+    """
     return content_hash(
         sorted(
-            [policy.metadata.name, spec_hash(policy)]
+            [policy.metadata.name, spec_hash(policy, trust)]
             for policy in policies
             if matches_namespace(policy.spec, namespace, namespace_labels)
         )
     )
 
 
-def spec_hash(policy: Policy) -> str:
-    """SHA-256 of all that the policy says."""
-    return hashlib.sha256(json.dumps(policy.spec.wire(), sort_keys=True).encode()).hexdigest()
+def spec_hash(policy: Policy, trust: Trust) -> str:
+    """SHA-256 of all that the policy says, and of all that it relies on without saying it."""
+    said = [policy.spec.wire(), trust.content_hashes(policy)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _parts(pattern: str) -> list[str]:

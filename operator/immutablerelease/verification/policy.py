@@ -8,26 +8,42 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from immutablerelease.api.attestations import Attestation, SignatureNeed
 from immutablerelease.api.policy import Mode, Policy, SignatureFormat
 
 from .artifact import Artifact, Found
-from .discovery import discover
+from .attestations import AttestationCheck, narrowed
+from .authorities import Authorities, load_authorities
+from .discovery import Attachments
 from .errors import (
     DigestMismatch,
     IntegrityError,
     RegistryUnavailable,
     VerificationError,
+    WrongIdentity,
     WrongKey,
+    WrongLogEntry,
     WrongPredicateType,
     WrongSubject,
 )
-from .evaluation import Authorities, Evaluation, evaluate, load_authorities
+from .evaluation import Evaluation, evaluate
+from .multiarch import find_parent
 from .reference import Reference
 from .registry import Registry
+from .rules import RuleEvaluator
+from .trust import NO_TRUST, Trust
 from .verdict import Outcome, Reason, combine_policies
 
 # Which of several problems names the refusal: what a trusted key did wrong says most.
-_TELLING = (WrongSubject, WrongPredicateType, DigestMismatch, IntegrityError, WrongKey)
+_TELLING = (
+    WrongSubject,
+    WrongPredicateType,
+    WrongLogEntry,
+    DigestMismatch,
+    IntegrityError,
+    WrongIdentity,
+    WrongKey,
+)
 _SHOWN_PROBLEMS = 3
 _SIGN = "sign the image with a trusted key, then ask for a Retry"
 
@@ -36,14 +52,23 @@ class ImageCheck:
     """Judges one image; what is attached to it is fetched once for all policies, when needed."""
 
     def __init__(
-        self, registry: Registry, reference: Reference, digest: str, *, seconds: float
+        self,
+        registry: Registry,
+        reference: Reference,
+        digest: str,
+        *,
+        seconds: float,
+        rules: RuleEvaluator,
+        trust: Trust = NO_TRUST,
     ) -> None:
         """`seconds` bounds the time for one policy, so that none takes that of another."""
+        self._trust = trust
         self._seconds = seconds
+        self._rules = rules
         self._registry = registry
         self._reference = reference
         self._digest = digest
-        self._found: dict[SignatureFormat, Found] = {}
+        self._attachments = Attachments(registry, reference, digest)
 
     async def run(self, policies: Sequence[Policy]) -> Outcome:
         """The outcome of all the policies, which are those that match the image."""
@@ -67,26 +92,76 @@ class ImageCheck:
     async def _policy(self, policy: Policy) -> Outcome:
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._signatures(policy)
+                outcome = await self._required(policy)
+                if outcome.verdict == "Refused" and policy.spec.parents:
+                    return await self._through_parent(policy, outcome)
+                return outcome
         except VerificationError as error:
             return Outcome.of_error(error)
         except TimeoutError:
             late = f"signatures of {self._reference.name} were not read in {self._seconds:g} s"
             return Outcome.of_error(RegistryUnavailable(late))
 
-    async def _signatures(self, policy: Policy) -> Outcome:
-        if policy.spec.unsafe_allow_unsigned and not policy.spec.authorities:
+    async def _through_parent(self, policy: Policy, alone: Outcome) -> Outcome:
+        """What the policy makes of an index that it names and that lists the image."""
+        parents = policy.spec.parents
+        parent = await find_parent(self._registry, self._reference, self._digest, parents)
+        if parent is None:
+            return replace(alone, message=f"{alone.message}; no index in `parents` lists the image")
+        check = ImageCheck(
+            self._registry,
+            self._reference,
+            parent,
+            seconds=self._seconds,
+            rules=self._rules,
+            trust=self._trust,
+        )
+        outcome = await check._required(policy)
+        return replace(
+            outcome,
+            message=f"through the index {parent}: {outcome.message}",
+            evidence=tuple(
+                (name, replace(signer, parent=parent)) for name, signer in outcome.evidence
+            ),
+        )
+
+    async def _required(self, policy: Policy) -> Outcome:
+        """The signature and every attestation, until one does not hold."""
+        spec, name = policy.spec, policy.metadata.name
+        if spec.unsafe_allow_unsigned and not spec.authorities and not spec.attestations:
             return Outcome(
-                "Verified",
-                Reason.UNSIGNED_ALLOWED,
-                f"policy {policy.metadata.name} lets unsigned images run",
+                "Verified", Reason.UNSIGNED_ALLOWED, f"policy {name} lets unsigned images run"
             )
-        authorities = await asyncio.to_thread(load_authorities, policy)
+        outcomes = []
+        if spec.signature is SignatureNeed.REQUIRED or not spec.attestations:
+            outcomes.append(await self._signatures(policy))
+        for wanted in spec.attestations:
+            if outcomes and outcomes[-1].verdict != "Verified":
+                break
+            outcomes.append(await self._attestation(policy, wanted))
+        return combine_policies(outcomes)
+
+    async def _attestation(self, policy: Policy, wanted: Attestation) -> Outcome:
+        authorities = await asyncio.to_thread(
+            load_authorities, narrowed(policy, wanted), self._trust
+        )
+        check = AttestationCheck(self._attachments, self._digest, self._rules)
+        outcome = await check.outcome(policy.metadata.name, wanted, authorities)
+        if outcome.reason == Reason.ATTESTATION_MISSING:
+            await self._require_image()
+        return outcome
+
+    async def _require_image(self) -> None:
+        """A registry that hides the image hides what is attached as well: that is not unsigned."""
+        await self._registry.image(replace(self._reference, digest=self._digest))
+
+    async def _signatures(self, policy: Policy) -> Outcome:
+        authorities = await asyncio.to_thread(load_authorities, policy, self._trust)
         found: list[Found] = []
         evaluation = Evaluation((), ())
         # In the order of the layouts, not of the policy: one order, one set of requests.
         for format_ in (item for item in SignatureFormat if item in policy.spec.formats):
-            found.append(await self._discover(format_))
+            found.append(await self._attachments.signatures(format_))
             evaluation = await self._evaluate(found, authorities)
             if len(evaluation.signers) >= policy.spec.quorum:
                 return _signed(policy, evaluation)
@@ -95,16 +170,8 @@ class ImageCheck:
             if unknown is not None:
                 return Outcome.of_error(unknown)
         if not evaluation.problems:
-            # A registry that hides the image hides its signatures as well: that is not unsigned.
-            await self._registry.image(replace(self._reference, digest=self._digest))
-        return _refused(policy, authorities, evaluation, sum(item.attestations for item in found))
-
-    async def _discover(self, format_: SignatureFormat) -> Found:
-        found = self._found.get(format_)
-        if found is None:
-            found = await discover(format_, self._registry, self._reference, self._digest)
-            self._found[format_] = found
-        return found
+            await self._require_image()
+        return _refused(policy, authorities, evaluation, sum(item.others for item in found))
 
     async def _evaluate(self, found: Sequence[Found], authorities: Authorities) -> Evaluation:
         artifacts: list[Artifact] = [item for part in found for item in part.artifacts]
@@ -138,7 +205,7 @@ def _refused(
 ) -> Outcome:
     wanted = (
         f"policy {policy.metadata.name} wants {policy.spec.quorum} of "
-        f"{', '.join(authorities.names.values())} in {' or '.join(policy.spec.formats)}"
+        f"{', '.join(authorities.names)} in {' or '.join(policy.spec.formats)}"
     )
     problems = sorted(evaluation.problems, key=_rank)
     told = "; ".join(str(problem) for problem in problems[:_SHOWN_PROBLEMS])

@@ -5,41 +5,64 @@ compared, as that specification says: a signature may be copied along with its i
 members are exact: Go's JSON ignores case, so a second spelling would be a second meaning.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-from .bundle import decode_base64
+from .base64_text import decode_base64
+from .bundle import parse_envelope, pre_authentication_encoding
+from .certificates import SigningCertificate, load_certificate, split_pem
 from .errors import MalformedSignature, WrongPredicateType, WrongSubject, quote
-from .keys import VerificationKey
+from .log_entry import parse_promise
 from .manifest import Descriptor
 from .reference import is_digest
+from .signature import Message, Signature
 from .strict_json import InvalidJSON, parse_object
 
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
+CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
+PROMISE_ANNOTATION = "dev.sigstore.cosign/bundle"
+TIMESTAMP_ANNOTATION = "dev.sigstore.cosign/rfc3161timestamp"
 SIGNATURE_TYPE = "cosign container image signature"
 
 
-@dataclass(frozen=True)
-class SignedPayload:
-    """A payload with its signature; the payload is not yet trusted."""
+def parse_layer(layer: Descriptor, payload: bytes) -> Signature:
+    """The signature that a layer of the signature manifest carries.
 
-    signature: bytes
-    _payload: bytes
-
-    def verify(self, keys: Iterable[VerificationKey]) -> tuple[VerificationKey, bytes] | None:
-        """The first key that made the signature, with the payload that it signed."""
-        for key in keys:
-            if key.verifies(self.signature, self._payload):
-                return key, self._payload
-        return None
+    Raises:
+        MalformedSignature: what the annotations hold is not of its form.
+        UntrustedCertificate: they hold a certificate that is not for signing.
+    """
+    value = decode_base64(layer.annotations.get(SIGNATURE_ANNOTATION), "signature annotation")
+    return _with_annotations(Signature(value, Message.of(payload)), layer)
 
 
-def parse_layer(layer: Descriptor, payload: bytes) -> SignedPayload:
-    """The signature that a layer of the signature manifest carries; raises MalformedSignature."""
-    signature = layer.annotations.get(SIGNATURE_ANNOTATION)
-    return SignedPayload(decode_base64(signature, "signature annotation"), payload)
+def parse_attestation_layer(layer: Descriptor, text: bytes) -> Signature:
+    """The signature of an attestation: an envelope, with the annotations of a simple signature.
+
+    Raises:
+        MalformedSignature: it is no envelope, or what the annotations hold is not of its form.
+        UntrustedCertificate: they hold a certificate that is not for signing.
+    """
+    try:
+        document = parse_object(text)
+    except InvalidJSON as error:
+        raise MalformedSignature(f"envelope: {error}") from error
+    value, envelope = parse_envelope(document, text)
+    signed = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+    return _with_annotations(Signature(value, Message.of(signed), envelope), layer)
+
+
+def _with_annotations(signature: Signature, layer: Descriptor) -> Signature:
+    certificate = layer.annotations.get(CERTIFICATE_ANNOTATION)
+    promise = layer.annotations.get(PROMISE_ANNOTATION)
+    timestamp = layer.annotations.get(TIMESTAMP_ANNOTATION)
+    return replace(
+        signature,
+        certificate=None if certificate is None else _certificate(certificate),
+        entries=() if promise is None else (parse_promise(promise),),
+        timestamps=() if timestamp is None else (_timestamp(timestamp),),
+    )
 
 
 def require_image(payload: bytes, digest: str) -> None:
@@ -65,6 +88,21 @@ def require_image(payload: bytes, digest: str) -> None:
         raise MalformedSignature(f"payload: {quote(found)} is not a sha256 digest")
     if found != digest:
         raise WrongSubject(f"payload about {found}, expected {digest}")
+
+
+def _certificate(pem: str) -> SigningCertificate:
+    found = split_pem(pem)
+    if len(found) != 1:
+        raise MalformedSignature(f"certificate annotation: {len(found)} certificates, expected one")
+    return load_certificate(found[0])
+
+
+def _timestamp(text: str) -> bytes:
+    try:
+        document = parse_object(text.encode())
+    except InvalidJSON as error:
+        raise MalformedSignature(f"timestamp annotation: {error}") from error
+    return decode_base64(document.get("SignedRFC3161Timestamp"), "timestamp annotation")
 
 
 def _members(value: Any, names: set[str], what: str) -> dict[str, Any]:

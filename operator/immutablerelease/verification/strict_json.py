@@ -1,16 +1,20 @@
 """JSON for what is signed or hashed: one text, one meaning.
 
-RFC 8259 leaves duplicate names, huge numbers and NaN to the implementation, so two parsers can read
-two documents in one text. Here all of that is refused, and so is what is nested too deeply.
+RFC 8259 leaves duplicate names, huge numbers, NaN and halves of surrogate pairs to the
+implementation, so two parsers can read two documents in one text. Here all of that is refused, and
+so is what is nested too deeply.
 """
 
 import json
+import re
 from typing import Any
 
 from .errors import quote
 
 MAX_DEPTH = 32
 _MAX_INTEGER = 2**63 - 1
+# The only way to write one in UTF-8, in which JSON is.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class InvalidJSON(ValueError):
@@ -50,11 +54,21 @@ def _check_depth(value: Any) -> None:
     raise InvalidJSON(f"nested deeper than {MAX_DEPTH} levels")
 
 
+def _check_text(text: str, value: Any) -> None:
+    if _SURROGATE.search(text) is None:
+        return
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidJSON("text with half of a surrogate pair, which is no Unicode") from error
+
+
 def parse_object(data: bytes) -> dict[str, Any]:
     """The JSON object in `data`; raises InvalidJSON for anything else."""
     try:
+        text = data.decode("utf-8")
         value = json.loads(
-            data.decode("utf-8"),
+            text,
             object_pairs_hook=_object,
             parse_int=_integer,
             parse_constant=_constant,
@@ -66,4 +80,5 @@ def parse_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidJSON(f"expected a JSON object, got {type(value).__name__}")
     _check_depth(value)
+    _check_text(text, value)
     return value

@@ -4,7 +4,7 @@ Every container must verify. One that is definitely refused decides; otherwise o
 leaves the whole unknown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -13,6 +13,7 @@ from immutablerelease.api.revision import ContainerEvidence
 
 from .errors import VerificationError
 from .evaluation import Signer
+from .provenance import Provenance
 
 # Bounds of the fields in the status.
 MAX_MESSAGE = 2048
@@ -31,17 +32,23 @@ class Reason(StrEnum):
     NOT_ENFORCED = "NotEnforced"
     UNSIGNED = "Unsigned"
     QUORUM_NOT_MET = "QuorumNotMet"
+    ATTESTATION_MISSING = "AttestationMissing"
     NO_POLICY = "NoPolicy"
     NO_IMAGES = "NoImages"
 
 
 @dataclass(frozen=True)
 class ImageUse:
-    """An image, by digest, and the container that runs it."""
+    """An image, by digest, and the container that runs it or the volume that mounts it."""
 
     container: str
     init: bool
     image: str
+    volume: bool = False
+
+    def __str__(self) -> str:
+        kind = "image volume" if self.volume else "init container" if self.init else "container"
+        return f"{kind} {self.container}, {self.image}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,8 @@ class Outcome:
     message: str
     # Name of the policy and who satisfied it.
     evidence: tuple[tuple[str, Signer], ...] = ()
+    # What it was built from, where a policy wanted that proven.
+    source: Provenance | None = None
     # Asking again may change it: it is not remembered.
     retry: bool = False
 
@@ -70,6 +79,8 @@ class Verdict:
     reason: str
     message: str
     evidence: tuple[ContainerEvidence, ...] = ()
+    # Proven source of the first container that has one.
+    source: Provenance | None = None
     # Whether asking again may change it with nothing else changed.
     retry: bool = False
 
@@ -79,7 +90,7 @@ _PASS_ORDER = (Reason.NOT_ENFORCED, Reason.UNSIGNED_ALLOWED, Reason.SIGNED)
 
 
 def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
-    """All policies that speak of an image must hold."""
+    """All must hold: the policies that speak of an image, or the parts of one."""
     blocking = _worst(outcomes)
     if blocking is not None:
         return blocking
@@ -88,6 +99,7 @@ def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
         _weakest(outcomes),
         "; ".join(outcome.message for outcome in outcomes),
         tuple(item for outcome in outcomes for item in outcome.evidence),
+        source=_first_source(outcomes),
         retry=any(outcome.retry for outcome in outcomes),
     )
 
@@ -97,12 +109,7 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
     if not uses:
         return Verdict("Refused", Reason.NO_IMAGES, "there is no image to verify")
     messages = [
-        (
-            outcome,
-            f"{'init container' if use.init else 'container'} {use.container}, {use.image}: "
-            f"{outcome.message}",
-        )
-        for use, outcome in zip(uses, outcomes, strict=True)
+        (outcome, f"{use}: {outcome.message}") for use, outcome in zip(uses, outcomes, strict=True)
     ]
     blocking = _worst(outcomes)
     if blocking is not None:
@@ -117,6 +124,11 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
             for use, outcome in zip(uses, outcomes, strict=True)
             for policy, signer in outcome.evidence
         )[:MAX_EVIDENCE],
+        source=_first_source(
+            outcome
+            for use, outcome in zip(uses, outcomes, strict=True)
+            if not (use.init or use.volume)
+        ),
     )
 
 
@@ -133,6 +145,10 @@ def _weakest(outcomes: Sequence[Outcome]) -> str:
     return next(reason for reason in _PASS_ORDER if reason in reasons)
 
 
+def _first_source(outcomes: Iterable[Outcome]) -> Provenance | None:
+    return next((outcome.source for outcome in outcomes if outcome.source is not None), None)
+
+
 def _joined(messages: Sequence[str]) -> str:
     text = "\n".join(messages)
     return text if len(text) <= MAX_MESSAGE else f"{text[: MAX_MESSAGE - 3]}..."
@@ -141,10 +157,17 @@ def _joined(messages: Sequence[str]) -> str:
 def _evidence(use: ImageUse, policy: str, signer: Signer) -> ContainerEvidence:
     return ContainerEvidence(
         container=use.container,
+        volume=use.volume,
         image=use.image,
         policy=policy,
         authority=signer.authority,
-        signer=signer.fingerprint,
+        signer=signer.identity.subject if signer.identity else signer.fingerprint,
+        identity=signer.identity.subject if signer.identity else None,
+        issuer=signer.identity.issuer if signer.identity else None,
+        log_index=signer.log_index,
+        signed_at=signer.time,
         format=signer.format,
         signature=signer.manifest,
+        predicate_type=signer.predicate_type or None,
+        parent=signer.parent or None,
     )

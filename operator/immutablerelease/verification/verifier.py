@@ -1,9 +1,10 @@
 """The verifier as the rest of the operator uses it: resolve images, verify them, forget nothing.
 
 Only passes are kept, and only for a while: an error or a refusal is asked anew. The key of what is
-kept holds the image, the content of every policy that spoke of it and the access that was used, so
-neither a changed policy nor somebody else's credentials are ever answered from memory. Equal
-questions at the same time are asked once.
+kept holds the image, the content of every policy that spoke of it, with its formats, keys and trust
+roots, and the access that was used. So neither a policy that changed, nor a trust root that did,
+nor somebody else's credentials are ever answered from memory. Equal questions at the same time are
+asked once.
 """
 
 import asyncio
@@ -29,10 +30,12 @@ from .policy import ImageCheck, no_policy
 from .reference import Reference, parse_reference
 from .registry import Registry
 from .resolve import Resolved, resolve
+from .rules import RuleEvaluator
 from .transport import Limits, Transport
+from .trust import NO_TRUST, Trust
 from .verdict import ImageUse, Outcome, Verdict, combine_images
 
-# Image, policies that speak of it with their content, and how registries were reached.
+# Image, policies that speak of it with all that they rely on, and how registries were reached.
 _Question = tuple[str, tuple[tuple[str, str], ...], str]
 
 
@@ -77,6 +80,7 @@ class Verifier:
         self._keep_images = keep_images
         self._transport = Transport(self._limits)
         self._authorizer = Authorizer(self._transport, clock)
+        self._rules = RuleEvaluator()
         self._kept: OrderedDict[_Question, _Kept] = OrderedDict()
         self._running: dict[_Question, asyncio.Task[Outcome]] = {}
 
@@ -119,8 +123,12 @@ class Verifier:
         namespace: str,
         namespace_labels: Mapping[str, str],
         access: Access,
+        trust: Trust = NO_TRUST,
     ) -> Verdict:
-        """The verdict on all images, by all policies of the cluster that match."""
+        """The verdict on all images, by all policies of the cluster that match.
+
+        `trust` holds what `trust.references` of the policies names.
+        """
         started = self._clock()
         matching = [
             policy
@@ -128,33 +136,40 @@ class Verifier:
             if matches_namespace(policy.spec, namespace, namespace_labels)
         ]
         outcomes = await asyncio.gather(
-            *(self._image(use.image, matching, access) for use in images)
+            *(self._image(use.image, matching, access, trust) for use in images)
         )
         verdict = combine_images(images, outcomes)
         if self._observer is not None:
             self._observer.on_verdict(verdict, self._clock() - started)
         return verdict
 
-    async def _image(self, image: str, policies: Sequence[Policy], access: Access) -> Outcome:
+    async def _image(
+        self, image: str, policies: Sequence[Policy], access: Access, trust: Trust
+    ) -> Outcome:
         try:
             reference = parse_reference(image)
             if reference.digest is None:
                 raise InvalidReference(f"image {quote(image)} is not pinned to a digest")
-            return await self._answer(reference, reference.digest, policies, access)
+            return await self._answer(reference, reference.digest, policies, access, trust)
         except VerificationError as error:
             return Outcome.of_error(error)
         except Exception as error:  # noqa: BLE001 - whatever went wrong must not pass
             return Outcome.of_error(InternalFault(f"verifying: {type(error).__name__}"))
 
     async def _answer(
-        self, reference: Reference, digest: str, policies: Sequence[Policy], access: Access
+        self,
+        reference: Reference,
+        digest: str,
+        policies: Sequence[Policy],
+        access: Access,
+        trust: Trust,
     ) -> Outcome:
         matching = [policy for policy in policies if matches_image(policy.spec, reference.name)]
         if not matching:
             return no_policy(reference)
         question = (
             reference.by_digest(digest),
-            tuple(sorted((policy.metadata.name, spec_hash(policy)) for policy in matching)),
+            tuple(sorted((policy.metadata.name, spec_hash(policy, trust)) for policy in matching)),
             access.fingerprint(reference),
         )
         kept = self._kept.get(question)
@@ -164,7 +179,12 @@ class Verifier:
         task = self._running.get(question)
         if task is None:
             check = ImageCheck(
-                self._registry(access), reference, digest, seconds=self._limits.image_seconds
+                self._registry(access),
+                reference,
+                digest,
+                seconds=self._limits.image_seconds,
+                rules=self._rules,
+                trust=trust,
             )
             task = asyncio.create_task(self._ask(question, check, matching))
             self._running[question] = task

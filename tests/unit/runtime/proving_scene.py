@@ -23,9 +23,11 @@ from immutablerelease.runtime.controller import Memory
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.proving import Prover
 from immutablerelease.runtime.store import Store
+from immutablerelease.runtime.trust import TrustReader
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import NotFound
 from immutablerelease.verification.resolve import Resolved
+from immutablerelease.verification.trust import NO_TRUST, Trust
 from immutablerelease.verification.verdict import ImageUse, Verdict
 from immutablerelease.verification.verifier import Verifier
 from tests.unit.shell.connection import Connection
@@ -76,6 +78,7 @@ class Scripted(Verifier):
         namespace: str,
         namespace_labels: Mapping[str, str],
         access: Access,
+        trust: Trust = NO_TRUST,
     ) -> Verdict:
         self.images = list(images)
         self.policies = [policy.metadata.name for policy in policies]
@@ -93,7 +96,8 @@ class Scene:
         self.store = Store()
         self.verifier = Scripted()
         self.observer = Observer(self.store, Memory(), Instant())
-        self.prover = Prover(self.api, self.observer, self.verifier, lambda: NOW)
+        trust = TrustReader(self.api, "operator")
+        self.prover = Prover(self.api, self.observer, self.verifier, trust, lambda: NOW)
         self.release()
 
     def release(self, container: Mapping[str, Any] | None = None, **spec: Any) -> None:

@@ -260,5 +260,7 @@ async def test_an_api_server_that_fails_leaves_the_verdict_unknown(scene: Scene)
     scene.api.refuses[SERVICE_ACCOUNTS] = Unavailable("no answer")
     view = await scene.prover.verify(scene.revision(), ASKED)
     assert (view.verdict, view.reason) == ("Unknown", "ApiError")
-    assert view.message == (f"pull secrets could not be read: no answer; {Unavailable.advice}")
+    assert view.message == (
+        f"pull secrets or trust roots could not be read: no answer; {Unavailable.advice}"
+    )
     assert (view.policies, view.at) == ("p1", NOW)

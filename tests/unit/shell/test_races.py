@@ -1,4 +1,4 @@
-"""What happened after a decision was made and before it was carried out, or was not yet observed."""
+"""What happened after a decision was made, or was not observed, before it was carried out."""
 
 from copy import deepcopy
 from datetime import timedelta

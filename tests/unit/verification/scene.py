@@ -8,6 +8,7 @@ from typing import Any
 from immutablerelease.api.policy import Policy
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.transport import Limits
+from immutablerelease.verification.trust import NO_TRUST, Trust
 from immutablerelease.verification.verdict import ImageUse, Verdict
 from immutablerelease.verification.verifier import Verifier
 from tests.unit.verification import signing
@@ -50,12 +51,21 @@ class Scene:
         )
 
     async def verify(
-        self, *policies: Policy, images: Sequence[ImageUse] | None = None, namespace: str = "shop"
+        self,
+        *policies: Policy,
+        images: Sequence[ImageUse] | None = None,
+        namespace: str = "shop",
+        trust: Trust = NO_TRUST,
     ) -> Verdict:
         policies = policies or (self.trust(),)
         uses = [ImageUse("app", False, self.image)] if images is None else images
         return await self.verifier.verify(
-            uses, policies, namespace=namespace, namespace_labels={}, access=self.access(*policies)
+            uses,
+            policies,
+            namespace=namespace,
+            namespace_labels={},
+            access=self.access(*policies),
+            trust=trust,
         )
 
     # Shorthands for what cases attach to the image.

@@ -227,9 +227,9 @@ ON_BUNDLES: dict[str, tuple[Attack, str]] = {
         "MalformedSignature",
     ),
     "a bundle without a media type": (lambda s: _bundle(s, mediaType=None), "MalformedSignature"),
-    "a bundle with a certificate": (
+    "a bundle with a certificate that is none": (
         lambda s: _bundle(s, verificationMaterial={"certificate": {"rawBytes": "AA=="}}),
-        "UnsupportedSignature",
+        "MalformedSignature",
     ),
     "the raw key in the slot of the certificate": (
         lambda s: _bundle(
@@ -238,7 +238,7 @@ ON_BUNDLES: dict[str, tuple[Attack, str]] = {
                 "certificate": {"rawBytes": base64.b64encode(key().pem.encode()).decode()}
             },
         ),
-        "UnsupportedSignature",
+        "MalformedSignature",
     ),
     "a key and a certificate at once": (
         lambda s: _bundle(

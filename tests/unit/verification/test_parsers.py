@@ -13,8 +13,9 @@ from yarl import URL
 
 from immutablerelease.api.policy import SignatureFormat
 from immutablerelease.verification.artifact import Artifact
+from immutablerelease.verification.authorities import load_authorities
 from immutablerelease.verification.authorization import parse_token
-from immutablerelease.verification.bundle import parse_keyed_bundle
+from immutablerelease.verification.bundle import parse_bundle
 from immutablerelease.verification.challenge import Challenge, parse_challenges, token_url
 from immutablerelease.verification.credentials import find_credential
 from immutablerelease.verification.errors import (
@@ -25,7 +26,7 @@ from immutablerelease.verification.errors import (
     VerificationError,
     quote,
 )
-from immutablerelease.verification.evaluation import evaluate, load_authorities
+from immutablerelease.verification.evaluation import evaluate
 from immutablerelease.verification.keys import load_key
 from immutablerelease.verification.manifest import (
     Descriptor,
@@ -38,6 +39,7 @@ from immutablerelease.verification.reference import parse_reference
 from immutablerelease.verification.simplesigning import require_image
 from immutablerelease.verification.statement import parse_statement, require_signature
 from immutablerelease.verification.strict_json import InvalidJSON, parse_object
+from immutablerelease.verification.trust import NO_TRUST
 from tests.unit.verification import signing
 
 DIGEST = "sha256:" + "a" * 64
@@ -99,7 +101,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], object], type[Exception]]] = {
         lambda data: check_image(data, "application/vnd.oci.image.index.v1+json"),
         IntegrityError,
     ),
-    "bundle": (parse_keyed_bundle, SignatureError),
+    "bundle": (parse_bundle, SignatureError),
     "statement": (parse_statement, SignatureError),
     "simple-signing payload": (lambda data: require_image(data, DIGEST), SignatureError),
     "token": (parse_token, IntegrityError),
@@ -187,8 +189,8 @@ def test_quoted_text_is_short_and_plain(text: str) -> None:
 
 
 def _passes(format_: SignatureFormat, data: bytes, annotations: dict[str, str]) -> bool:
-    layer = Descriptor("", DIGEST, len(data), "", annotations)
-    authorities = load_authorities(signing.policy(KEY))
+    layer = Descriptor(signing.BUNDLE, DIGEST, len(data), "", annotations)
+    authorities = load_authorities(signing.policy(KEY), NO_TRUST)
     found = evaluate([Artifact(format_, DIGEST, layer, data)], authorities, DIGEST)
     assert len(found.signers) + len(found.problems) == 1
     return bool(found.signers)

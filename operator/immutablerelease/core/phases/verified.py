@@ -56,6 +56,7 @@ def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
             "policies": verdict.policies,
             "time": verdict.at,
             "evidence": verdict.evidence,
+            "source": verdict.source,
         }
     )
     before = draft.revisions[name].verification
