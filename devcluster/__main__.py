@@ -14,7 +14,7 @@ from devcluster.errors import DevclusterError, NotUpError
 from devcluster.layout import Layout, cache_home, state_home
 from devcluster.plan import PROFILES
 from devcluster.processes import recorded
-from devcluster.recipes import RECIPES
+from devcluster.recipes import RECIPES, USUAL
 from devcluster.toolchain import search_path, tools
 from devcluster.up import DEFAULT_NODES, DEFAULT_PROFILE, up
 
@@ -59,7 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     end = commands.add_parser("down", help="end the cluster and leave nothing of it")
     end.set_defaults(run=_down)
     built = commands.add_parser("tools", help="build the pinned tools and print their paths")
-    built.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    built.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"{', '.join(RECIPES)} (without a name: all but those that no cluster needs)",
+    )
     built.set_defaults(run=_tools)
     for command in (start, shown, inner, end):
         command.add_argument("--name", default=_NAME, help=f"the cluster's name ({_NAME})")
@@ -112,7 +117,7 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _tools(options: argparse.Namespace) -> int:
-    for path in tools(options.names or RECIPES).values():
+    for path in tools(options.names or USUAL).values():
         print(path)
     return 0
 

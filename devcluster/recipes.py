@@ -26,6 +26,8 @@ class Recipe:
     stamps_version: bool = False
     # Files of the module that are needed beside the program, by folder inside the module.
     data: tuple[str, ...] = ()
+    # No cluster needs it: it is built when it is named, and not with all the others.
+    by_name_only: bool = False
 
     @property
     def source(self) -> Path:
@@ -50,6 +52,9 @@ def _kubernetes(name: str) -> Recipe:
 _CRANE = "github.com/google/go-containerregistry"
 _DISTRIBUTION = "github.com/distribution/distribution/v3"
 _COSIGN = "github.com/sigstore/cosign/v3"
+_FULCIO = "github.com/sigstore/fulcio"
+_TIMESTAMPS = "github.com/sigstore/timestamp-authority/v2"
+_REKOR = "github.com/sigstore/rekor-tiles/v2"
 _KWOK_STAGES = tuple(
     f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat", "pod/fast")
 )
@@ -74,9 +79,14 @@ _ALL = (
         data=_KWOK_STAGES,
     ),
     Recipe("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4"),
+    # A Sigstore on this machine, for tests of keyless signatures.
+    Recipe("fulcio", "fulcio", _FULCIO, _FULCIO, by_name_only=True),
+    Recipe("timestamp-server", "timestamp", ".", _TIMESTAMPS, by_name_only=True),
+    Recipe("rekor-server", "rekor", f"{_REKOR}/cmd/rekor-server/posix", _REKOR, by_name_only=True),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
+USUAL: tuple[str, ...] = tuple(recipe.name for recipe in _ALL if not recipe.by_name_only)
 
 _CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
 _NODE = ("kubelet", "kube-proxy", "crane", "registry", "registry-with-referrers")

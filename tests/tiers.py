@@ -73,6 +73,13 @@ def _no_go() -> str:
     return "" if shutil.which("go") else "needs Go"
 
 
+def _no_sigstore() -> str:
+    # The ports that it takes, and the names of sockets, are those of Linux.
+    if platform.system() != "Linux":
+        return f"needs Linux, this is {platform.system()}"
+    return _no_go()
+
+
 TIERS = (
     Tier(
         "lint",
@@ -96,6 +103,12 @@ TIERS = (
         "the application that the demo releases",
         (["go", "-C", "demo/app", "vet", "./..."], ["go", "-C", "demo/app", "test", "./..."]),
         obstacle=_no_go,
+    ),
+    Tier(
+        "sigstore",
+        "what real services sign is verified offline, and refused where cosign refuses it",
+        ([*PYTEST, "tests/sigstore"],),
+        obstacle=_no_sigstore,
     ),
     Tier(
         "devcluster",

@@ -6,7 +6,7 @@ import pytest
 
 from devcluster import toolchain
 from devcluster.errors import BuildError
-from devcluster.recipes import NEEDED, RECIPES
+from devcluster.recipes import NEEDED, RECIPES, USUAL
 
 
 @pytest.fixture
@@ -34,6 +34,12 @@ def test_every_tool_is_pinned_with_the_sums_of_what_it_is_made_of(name: str) -> 
 @pytest.mark.parametrize("profile", NEEDED)
 def test_every_tool_that_a_profile_needs_has_a_recipe(profile: str) -> None:
     assert set(NEEDED[profile]) <= set(RECIPES)
+
+
+def test_what_no_cluster_needs_is_built_only_when_it_is_named() -> None:
+    unusual = RECIPES.keys() - set(USUAL)
+    assert unusual == {"fulcio", "rekor-server", "timestamp-server"}
+    assert not any(unusual & set(names) for names in NEEDED.values())
 
 
 def test_an_unknown_tool_is_refused_with_the_known_ones() -> None:

@@ -70,7 +70,7 @@ func serve(address, directory string) error {
 	defer journal.Close()
 	server := &http.Server{
 		Addr:              address,
-		Handler:           &journalled{next: backend, journal: journal},
+		Handler:           &journalled{next: &typed{backend}, journal: journal},
 		ReadHeaderTimeout: 10 * time.Second,
 	}
 	return server.ListenAndServe()

@@ -1,4 +1,4 @@
-"""One image against the policies that speak of it: how many of whose signatures, in which layouts.
+"""One image against the policies that speak of it: its signatures and what is attested of it.
 
 All policies in mode Enforce must hold. One in mode Audit only adds to the message. An image of
 which no policy speaks is refused.

@@ -10,7 +10,8 @@ import pytest
 
 from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.policy import Policy
-from immutablerelease.core.plan import Verify
+from immutablerelease.core.decide import decide
+from immutablerelease.core.plan import Verify, WriteRevisionStatus
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.runtime.client import SECRETS, SERVICE_ACCOUNTS
 from immutablerelease.runtime.observe import Observer, Policies
@@ -49,25 +50,29 @@ def _prover(scene: Scene, *policies: Policy) -> Prover:
     return Prover(api, observer, scene.verifier, TrustReader(api, "operator"), lambda: NOW)
 
 
-async def _verdict(
-    scene: Scene, snapshot: Snapshot, *policies: Policy
-) -> tuple[Resolution, VerdictView]:
-    prover = _prover(scene, *policies)
-    resolution = await prover.resolve(snapshot)
-    assert isinstance(resolution, Resolution), resolution
-    revision = Revision.read(
+def _revision(resolution: Resolution) -> Revision:
+    return Revision.read(
         {
             "metadata": {"name": "shop-1", "namespace": "demo"},
             "spec": {
                 "release": "shop",
                 "number": 1,
-                "generation": 1,
+                "generation": 0,
                 "templateHash": "hash",
                 "template": resolution.template,
                 "images": [image.wire() for image in resolution.images],
             },
         }
     )
+
+
+async def _verdict(
+    scene: Scene, snapshot: Snapshot, *policies: Policy
+) -> tuple[Resolution, VerdictView]:
+    prover = _prover(scene, *policies)
+    resolution = await prover.resolve(snapshot)
+    assert isinstance(resolution, Resolution), resolution
+    revision = _revision(resolution)
     known = replace(snapshot, revisions={"shop-1": revision})
     return resolution, await prover.verify(known, Verify("shop-1", "policies"))
 
@@ -104,9 +109,20 @@ async def test_an_image_volume_is_pinned_and_recorded(scene: Scene) -> None:
 async def test_the_proven_source_is_recorded(scene: Scene) -> None:
     attesting.attest(scene, attesting.SLSA, attesting.slsa())
     wanted = scene.trust(attestations=[attesting.BUILT_HERE])
-    _, verdict = await _verdict(scene, _release(image=scene.image), wanted)
+    snapshot = _release(image=scene.image)
+    resolution, verdict = await _verdict(scene, snapshot, wanted)
     assert verdict.source is not None, verdict.message
-    assert verdict.source.wire() == {
+    decided = replace(
+        snapshot,
+        revisions={"shop-1": _revision(resolution)},
+        verdicts={"shop-1": verdict},
+        policies="policies",
+        resolution=resolution,
+    )
+    plan = decide(decided, NOW)
+    (status,) = (item.status for item in plan.intents if isinstance(item, WriteRevisionStatus))
+    assert status.verification is not None
+    assert status.verification.wire()["source"] == {
         "repository": attesting.REPOSITORY,
         "commit": attesting.COMMIT,
         "builder": attesting.BUILDER,

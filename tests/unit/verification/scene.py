@@ -14,7 +14,8 @@ from immutablerelease.verification.verifier import Verifier
 from tests.unit.verification import signing
 from tests.unit.verification.simulated_registry import SimulatedRegistry, serving
 
-QUICK = Limits(request_seconds=0.5, connect_seconds=0.5, image_seconds=3.0)
+# Short for tests that wait it out, long for a machine that does other things as well.
+QUICK = Limits(request_seconds=1.0, connect_seconds=1.0, image_seconds=5.0)
 
 
 @dataclass
