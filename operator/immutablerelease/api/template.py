@@ -83,15 +83,37 @@ _CONTAINER: dict[str, Any] = {
     },
 }
 
+_VOLUME: dict[str, Any] = {
+    "type": "object",
+    "description": "A volume; see `kubectl explain pod.spec.volumes` for every field.",
+    _PRESERVE: True,
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "description": "Name of the volume.", "maxLength": 63},
+        "image": {
+            "type": "object",
+            "description": "Not allowed in a template: images of volumes are not verified.",
+            _PRESERVE: True,
+        },
+    },
+}
+
 _POD_SPEC: dict[str, Any] = {
     "type": "object",
     "description": "Specification of the Pods; see `kubectl explain pod.spec` for every field.",
     _PRESERVE: True,
     "required": ["containers"],
-    "x-kubernetes-validations": _rule(
-        "!has(self.ephemeralContainers)",
-        "ephemeral containers are for debugging a running Pod: a template has none",
-    ),
+    "x-kubernetes-validations": [
+        *_rule(
+            "!has(self.ephemeralContainers)",
+            "ephemeral containers are for debugging a running Pod: a template has none",
+        ),
+        # What is mounted runs as well as what is started.
+        *_rule(
+            "!has(self.volumes) || self.volumes.all(v, !has(v.image))",
+            "a volume of an image would be mounted without being verified: a template has none",
+        ),
+    ],
     "properties": {
         "containers": {
             "type": "array",
@@ -108,6 +130,13 @@ _POD_SPEC: dict[str, Any] = {
             "start; with `restartPolicy: Always`, sidecars.",
             "items": _CONTAINER,
             "maxItems": 32,
+            "x-kubernetes-list-type": "atomic",
+        },
+        "volumes": {
+            "type": "array",
+            "description": "Volumes of the Pods; see `kubectl explain pod.spec.volumes`.",
+            "items": _VOLUME,
+            "maxItems": 128,
             "x-kubernetes-list-type": "atomic",
         },
         "ephemeralContainers": {

@@ -1,4 +1,4 @@
-"""What happened after a decision was made and before it was carried out, or was not yet observed."""
+"""What happened between a decision and its being carried out, or was not observed yet."""
 
 from copy import deepcopy
 from datetime import timedelta
