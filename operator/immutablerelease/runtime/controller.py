@@ -27,7 +27,7 @@ from .client import (
     Kind,
     NotFound,
 )
-from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted
+from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted, belongs
 from .key import Key
 from .observe import Observer, is_ours
 from .queue import WorkQueue
@@ -207,6 +207,7 @@ class Controller:
         self._prober.watch(key, targets, plan.probe)
 
     async def _recheck_conflicts(self, key: Key) -> None:
+        snapshot = self._observer.snapshot(key) if self._memory.conflicts(key) else None
         for name in self._memory.conflicts(key):
             kind, _, object_name = name.partition("/")
             try:
@@ -214,7 +215,8 @@ class Controller:
             except NotFound:
                 self._memory.free(key, name)
                 continue
-            if is_ours(found):
+            # One of an earlier release of this name is in the way as anybody else's is.
+            if snapshot is not None and is_ours(found) and belongs(found, snapshot):
                 self._memory.free(key, name)
 
     def _forget(self, key: Key) -> None:
