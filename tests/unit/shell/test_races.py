@@ -95,6 +95,19 @@ async def test_a_move_is_not_made_over_one_that_came_after_the_live_read() -> No
     assert cluster.serving() != first
 
 
+async def test_a_process_whose_lease_has_run_out_writes_nothing_more(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    """Also in the middle of a plan: it may have been frozen, and thawed after another took over."""
+    operator.controller._leading = lambda: len(cluster.writes) < 2
+    for _ in range(9):
+        cluster.settle()
+        operator.observe()
+        await operator.controller.handle(KEY)
+    assert len(cluster.writes) == 2
+    assert operator.told.results[-1] == "waiting"
+
+
 async def test_the_way_back_is_probed_at_its_own_port(
     cluster: FakeCluster, operator: Operator
 ) -> None:
