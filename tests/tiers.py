@@ -85,7 +85,7 @@ TIERS = (
             [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
         ),
     ),
-    Tier("unit", "the core, parsers, verification", ([*PYTEST, "--numprocesses=2", "tests/unit"],)),
+    Tier("unit", "the core, parsers, verification", ([*PYTEST, *PARALLEL, "tests/unit"],)),
     Tier(
         "app",
         "the application that the demo releases",
