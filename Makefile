@@ -41,6 +41,7 @@ lint: $(READY) ## Check style, types, layers and generated files.
 .PHONY: crds
 crds: $(READY) ## Write crds/ and the chart's copy from the typed models.
 	@$(RUN) -m immutablerelease.api.crds --write crds/
+	@cp crds/* charts/immutable-release-operator/files/crds/
 
 .PHONY: up down
 up: $(READY) ## Bring up the local cluster: python -m devcluster exec -- kubectl get nodes

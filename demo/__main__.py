@@ -23,7 +23,6 @@ ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 FIGURES = BUILD / "demo.json"
 SCRATCH = BUILD / "demo"
-SORTED = "--sort-by=.metadata.creationTimestamp"
 
 
 def main() -> int:
@@ -69,7 +68,7 @@ def _inside() -> int:
         return 1
     print("\nWhat a person sees: kubectl get irel,rrev -o wide\n", flush=True)
     subprocess.run(
-        ["kubectl", "-n", NAMESPACE, "get", "irel,rrev", "-o", "wide", SORTED],
+        ["kubectl", "-n", NAMESPACE, "get", "irel,rrev", "-o", "wide"],
         timeout=30,
         check=False,
     )

@@ -92,7 +92,7 @@ TIERS = (
             [sys.executable, "-m", "immutablerelease.api.crds", "--check", "crds/"],
         ),
     ),
-    Tier("unit", "the core, parsers, verification", ([*PYTEST, "--numprocesses=2", "tests/unit"],)),
+    Tier("unit", "the core, parsers, verification", ([*PYTEST, *PARALLEL, "tests/unit"],)),
     Tier(
         "fuzz",
         "no bytes of a registry do more to a parser than be refused",

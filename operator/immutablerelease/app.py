@@ -143,6 +143,7 @@ class App:
             teller=Telling(self.events, metrics),
             now=now,
             clock=time.monotonic,
+            leading=lambda: self.elector.leading,
         )
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -31,6 +31,7 @@ POLICY = "e2e-chart"
 REPOSITORY = "immutable-release-operator"
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 PATIENCE = 60.0
+BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
 # An upgrade that fails is undone whole: helm would forget the policies that it had made.
 SAFELY = ("--wait", "--rollback-on-failure", "--cleanup-on-fail")
 
@@ -96,11 +97,10 @@ def test_the_pod_releases_and_reverts_where_nothing_else_may_run(
     """Only a token bound to the operator's Pod passes the policies here."""
     shop = shop_of_the_pod
     v1 = shop.given_serving("v1")
-    v2 = shop.given_serving("v2")
+    shop.given_serving("v2")
     answer = shop.when_asked("Rollback", v1.name)
     assert answer["phase"] == "Succeeded", answer
     shop.then_serves(v1)
-    assert shop.release.revision(v2.name).phase == "Superseded"
     (container,) = kube.get("Pod", operator_pod, NAMESPACE)["status"]["containerStatuses"]
     assert container["restartCount"] == 0
 
@@ -126,7 +126,7 @@ def test_uninstalling_leaves_releases_and_what_they_serve(
     shop = shop_of_the_pod
     v1 = shop.given_serving("v1")
     helm("uninstall", SERVICE_ACCOUNT, "--wait")
-    assert kube.list("ValidatingAdmissionPolicyBinding") == []
+    assert kube.request("GET", BINDINGS)["items"] == []
     assert shop.release.active() == v1.name
     assert shop.replicas_of(v1) == shop.settings["replicas"]
     users = shop.given_users()

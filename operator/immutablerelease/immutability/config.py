@@ -1,7 +1,7 @@
 """Configuration frozen with a revision: copies named by content, and a template that names them.
 
-A copy is `immutable: true`, named `<release>-<source>-<10 hex of its content>`, and serves every
-revision with the same content, and going back to a revision goes back to its configuration.
+A copy is `immutable: true`, named `<release>-<source>-<10 hex of both and its content>`, and serves
+every revision with the same content, and going back to a revision goes back to its configuration.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,10 +39,21 @@ def references(template: Mapping[str, Any], live: Sequence[LiveReference]) -> tu
     return tuple(found.values())
 
 
+def absent(reference: Reference) -> dict[str, Any]:
+    """What stands for an optional ConfigMap or Secret that is not there: one with nothing in it.
+
+    Pods read the same from both. But what is only missing could be made later, and would change
+    Pods that serve.
+    """
+    made: dict[str, Any] = {"metadata": {"name": reference.name}}
+    return made if reference.kind == "ConfigMap" else {**made, "type": "Opaque"}
+
+
 def frozen_name(release: Release, source: Mapping[str, Any]) -> str:
     """Name of the release's frozen copy of a ConfigMap or Secret."""
-    name = f"{release.metadata.name}-{source['metadata']['name']}"
-    return f"{name[:242]}-{content_hash(_content(source))}"
+    # Both are part of the hash: `a-b` with `c` and `a` with `b-c` must not meet at one name.
+    parts = [release.metadata.name, source["metadata"]["name"]]
+    return f"{'-'.join(parts)[:242]}-{content_hash([*parts, _content(source)])}"
 
 
 def frozen_copy(release: Release, kind: str, source: Mapping[str, Any]) -> dict[str, Any]:

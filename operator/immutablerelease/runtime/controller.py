@@ -27,7 +27,7 @@ from .client import (
     Kind,
     NotFound,
 )
-from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted
+from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted, belongs
 from .key import Key
 from .observe import Observer, is_ours
 from .queue import WorkQueue
@@ -120,7 +120,9 @@ class Controller:
         teller: Teller,
         now: Callable[[], datetime],
         clock: Callable[[], float],
+        leading: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`leading` says whether this process may work at this very moment."""
         self._api = api
         self._observer = observer
         self._executor = executor
@@ -131,6 +133,7 @@ class Controller:
         self._teller = teller
         self._now = now
         self._clock = clock
+        self._leading = leading
 
     async def handle(self, key: Key) -> None:
         """Reconcile a release; whatever goes wrong ends in a retry with backoff."""
@@ -164,6 +167,10 @@ class Controller:
 
     async def _apply(self, key: Key, plan: Plan, snapshot: Snapshot) -> bool:
         for intent in plan.intents:
+            if not self._leading():
+                # It was frozen and thawed: another process may have decided otherwise by now.
+                log.warning("%s: not done, the lease has run out", key)
+                return False
             try:
                 await self._executor.carry_out(snapshot, intent)
             except (NotReady, MovedMeanwhile, StillRouted) as error:
@@ -207,6 +214,7 @@ class Controller:
         self._prober.watch(key, targets, plan.probe)
 
     async def _recheck_conflicts(self, key: Key) -> None:
+        snapshot = self._observer.snapshot(key) if self._memory.conflicts(key) else None
         for name in self._memory.conflicts(key):
             kind, _, object_name = name.partition("/")
             try:
@@ -214,7 +222,8 @@ class Controller:
             except NotFound:
                 self._memory.free(key, name)
                 continue
-            if is_ours(found):
+            # One of an earlier release of this name is in the way as anybody else's is.
+            if snapshot is not None and is_ours(found) and belongs(found, snapshot):
                 self._memory.free(key, name)
 
     def _forget(self, key: Key) -> None:

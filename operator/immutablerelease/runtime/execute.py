@@ -223,7 +223,7 @@ class Executor:
             found = await self._api.get(kind, snapshot.release.metadata.namespace, name)
         except NotFound:
             return None
-        if not is_ours(found) or not _belongs(found, snapshot):
+        if not is_ours(found) or not belongs(found, snapshot):
             raise NameTaken(kind, name)
         self._store.put(kind, found)
         return found
@@ -239,7 +239,7 @@ class Executor:
             self._store.remove(kind, known)
 
 
-def _belongs(obj: Object, snapshot: Snapshot) -> bool:
+def belongs(obj: Object, snapshot: Snapshot) -> bool:
     """Whether an object carries this very release, not an earlier one of the same name."""
     uids = {snapshot.release.metadata.uid}
     uids |= {revision.metadata.uid for revision in _revisions(snapshot)}

@@ -16,6 +16,7 @@ from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.immutability.config import (
     Reference,
+    absent,
     frozen_copy,
     frozen_name,
     references,
@@ -180,26 +181,25 @@ class Prover:
         frozen = []
         for reference in references(release.spec.template, release.spec.config.live):
             source = await self._source(release, reference)
-            if source is not None:
-                await self._copy(release, reference.kind, source)
-                frozen.append(
-                    FrozenConfig.model_validate(
-                        {
-                            "kind": reference.kind,
-                            "source": reference.name,
-                            "name": frozen_name(release, source),
-                        }
-                    )
+            await self._copy(release, reference.kind, source)
+            frozen.append(
+                FrozenConfig.model_validate(
+                    {
+                        "kind": reference.kind,
+                        "source": reference.name,
+                        "name": frozen_name(release, source),
+                    }
                 )
+            )
         return tuple(frozen)
 
-    async def _source(self, release: Release, reference: Reference) -> Object | None:
+    async def _source(self, release: Release, reference: Reference) -> Object:
         namespace = release.metadata.namespace
         try:
             return await self._api.get(_KINDS[reference.kind], namespace, reference.name)
         except NotFound:
             if reference.optional:
-                return None
+                return absent(reference)
             raise _MissingConfig(reference, namespace) from None
 
     async def _copy(self, release: Release, kind: str, source: Object) -> None:

@@ -370,6 +370,18 @@ ON_A_RELEASE = [
         "replicasets",
         "patch rs/$replicaset --type=merge -p 'metadata: {ownerReferences: null}'",
     ),
+    Attempt(
+        "18",
+        "delete the release and leave its Pods behind",
+        "releases",
+        "delete immutablerelease/shop --cascade=orphan",
+    ),
+    Attempt(
+        "18",
+        "have a later deletion of the release leave its Pods behind",
+        "releases",
+        "patch immutablerelease/shop --type=merge -p 'metadata: {finalizers: [orphan]}'",
+    ),
     Attempt("18", "delete a ReleaseRevision", "revisions", f"delete releaserevision/{REVISION}"),
     Attempt(
         "18",

@@ -62,15 +62,6 @@ def test_what_a_release_owns_goes_with_it(own_stage: Stage, cascade: str) -> Non
     kubectl("wait", MADE, "-l", "immutablerelease.io/release=shop", "--for=delete", TIMEOUT)
 
 
-def test_a_release_may_leave_its_children_behind(own_stage: Stage) -> None:
-    """Garbage collection then takes the owner out of them."""
-    kubectl = own_stage.kubectl
-    kubectl("delete", "immutablerelease/shop", "--cascade=orphan", *MASTER)
-    orphaned = "jsonpath={.metadata.ownerReferences}"
-    assert kubectl("get", "service/shop", "-o", orphaned) == ""
-    assert kubectl("get", "configmap/frozen", "-o", orphaned) == ""
-
-
 def test_a_namespace_is_deleted_to_the_end(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
     kubectl("delete", "namespace", kubectl.namespace, TIMEOUT, *MASTER)

@@ -332,6 +332,11 @@ class Cluster(ApiServer):
         if self.service is not None:
             self.write("Service", NAME, replace(self.service, selected=revision), spec=True)
 
+    def tamper_ports(self) -> None:
+        """Change the ports of the Service."""
+        if self.service is not None:
+            self.write("Service", NAME, replace(self.service, current=False), spec=True)
+
     def tamper_record(self, revision: str) -> None:
         """Forge the record of why the traffic goes where it goes."""
         if self.service is not None:

@@ -13,6 +13,7 @@ from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import (
     DeleteRevision,
+    EnsureService,
     Intent,
     MoveTraffic,
     Plan,
@@ -176,6 +177,14 @@ class Invariants:
     def _write(self, snapshot: Snapshot, intent: Intent) -> None:
         if isinstance(intent, MoveTraffic):
             self._moves(snapshot, intent)
+        elif isinstance(intent, EnsureService):
+            route = snapshot.route
+            names = route.record.revision if route.record else None
+            require(
+                1, names == route.selected, f"ports are set on a Service that drifted ({names})"
+            )
+            passed = {name for name, _ in self.cluster.passed}
+            require(1, names in passed, f"ports are set on a Service that names {names}")
         elif isinstance(intent, StartRevision):
             self._runs(intent.revision)
         elif isinstance(intent, Scale):

@@ -204,6 +204,10 @@ class ReleaseMachine(RuleBasedStateMachine):
             self.checks.forget(name) if kind == "Revision" else None
 
     @rule()
+    def tamper_with_ports(self) -> None:
+        self.cluster.tamper_ports()
+
+    @rule()
     def delete_service(self) -> None:
         if self.cluster.service is not None:
             self.cluster.delete("Service", "shop")

@@ -153,6 +153,16 @@ def test_ports_are_brought_up_to_date_only_when_no_traffic_moves() -> None:
     assert intents(reverts, EnsureService) == []
 
 
+def test_ports_are_left_where_the_record_or_the_selector_is_not_to_be_trusted() -> None:
+    other = revision("other", RETIRED, verdict=None)
+    dead = {"now": pods("now", 2, ready=False)}
+    for route in (
+        Route(record("other", at=1), "other", current=False),
+        Route(record("now"), "other", current=False),
+    ):
+        assert intents(plan(scene(other, route=route, running=dead)), EnsureService) == []
+
+
 # --- drift of the route -------------------------------------------------------------------------
 
 

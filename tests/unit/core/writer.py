@@ -84,6 +84,7 @@ class Writer:
         live = self._cluster.service
         if live is None:
             return []
+        self._check(intent)
         return [self._cluster.write("Service", NAME, replace(live, current=True), spec=True)]
 
     def _record(self, intent: RecordRevision) -> list[Stored]:

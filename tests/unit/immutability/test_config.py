@@ -130,6 +130,12 @@ def test_a_copy_is_immutable_and_named_by_its_content_and_release() -> None:
     assert len(names) == 3
 
 
+def test_copies_of_two_releases_never_meet_at_one_name() -> None:
+    of_one = frozen_name(release("shop"), {"metadata": {"name": "web-settings"}})
+    of_another = frozen_name(release("shop-web"), {"metadata": {"name": "settings"}})
+    assert of_one != of_another
+
+
 def test_a_copied_secret_keeps_its_type() -> None:
     source = {"metadata": {"name": "tls"}, "type": "kubernetes.io/tls", "data": {"tls.crt": ""}}
     assert frozen_copy(release(), "Secret", source)["type"] == "kubernetes.io/tls"

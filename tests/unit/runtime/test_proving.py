@@ -76,12 +76,20 @@ async def test_configuration_that_is_missing_is_named_with_what_to_do(scene: Sce
     )
 
 
-async def test_configuration_that_is_optional_and_missing_is_left_as_it_is(scene: Scene) -> None:
-    container = names("Secret", optional=True)
-    scene.release(container)
+@pytest.mark.parametrize("kind", [CONFIG_MAPS, SECRETS], ids=lambda kind: kind.kind)
+async def test_configuration_that_is_optional_and_missing_stays_missing(
+    scene: Scene, kind: Kind
+) -> None:
+    scene.release(names(kind.kind, optional=True))
     result = await scene.resolve()
-    assert result.config == ()
-    assert result.template["spec"]["containers"][0]["envFrom"] == container["envFrom"]
+    (frozen,) = result.config
+    (copy,) = scene.copies(kind)
+    assert copy["metadata"]["name"] == frozen.name
+    assert "data" not in copy
+    (reference,) = result.template["spec"]["containers"][0]["envFrom"][0].values()
+    assert reference == {"name": frozen.name, "optional": True}
+    scene.config(kind=kind, data={"colour": "Ymx1ZQ=="})
+    assert (await scene.resolve()).config != result.config, "made later it is another revision"
 
 
 @pytest.mark.parametrize("kind", [CONFIG_MAPS, SECRETS], ids=lambda kind: kind.kind)

@@ -1,10 +1,12 @@
-"""What happened after a decision was made, or was not observed, before it was carried out."""
+"""What happened between a decision and its being carried out, or was not observed yet."""
 
 from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.core.plan import MoveTraffic
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
 from immutablerelease.runtime.client import RELEASES, SERVICES, Conflict, Kind, Object
@@ -93,6 +95,19 @@ async def test_a_move_is_not_made_over_one_that_came_after_the_live_read() -> No
     assert cluster.serving() != first
 
 
+async def test_a_process_whose_lease_has_run_out_writes_nothing_more(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    """Also in the middle of a plan: it may have been frozen, and thawed after another took over."""
+    operator.controller._leading = lambda: len(cluster.writes) < 2
+    for _ in range(9):
+        cluster.settle()
+        operator.observe()
+        await operator.controller.handle(KEY)
+    assert len(cluster.writes) == 2
+    assert operator.told.results[-1] == "waiting"
+
+
 async def test_the_way_back_is_probed_at_its_own_port(
     cluster: FakeCluster, operator: Operator
 ) -> None:
@@ -106,3 +121,27 @@ async def test_the_way_back_is_probed_at_its_own_port(
     seen = snapshot(operator)
     numbers = [probe_ports(seen, name)["http"] for name in seen.revisions]
     assert numbers == [8080, 9090]
+
+
+async def test_a_service_that_an_earlier_release_of_the_name_left_behind_is_told(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    left = {"apiVersion": "v1", "kind": "ReplicaSet", "name": "x", "uid": "uid-of-another"}
+    labels = {MANAGED_BY_LABEL: MANAGER, RELEASE_LABEL: "shop"}
+    service: dict[str, Any] = {
+        "metadata": {
+            "name": "shop",
+            "namespace": "demo",
+            "labels": labels,
+            "ownerReferences": [left],
+        },
+        "spec": {"selector": {RELEASE_LABEL: "shop", REVISION_LABEL: "shop-0"}},
+    }
+    cluster.put(SERVICES, service)
+    await operator.run(20)
+    conditions = {item["type"]: item for item in cluster.release()["status"]["conditions"]}
+    assert conditions["Stalled"]["reason"] == "NameConflict"
+    assert "Service/shop" in conditions["Stalled"]["message"]
+    cluster.remove(SERVICES, "demo", "shop")
+    await operator.run(20)
+    assert cluster.release()["status"]["phase"] == "Active"

@@ -232,7 +232,7 @@ async def _with_restarts(
 
 async def _survive(operator: Operator) -> None:
     try:
-        await operator.run(20)
+        await operator.run(20, step=2)
     except Killed:
         operator.restart()
-        await operator.run(20)
+        await operator.run(20, step=2)

@@ -21,7 +21,14 @@ def scale(draft: Draft) -> None:
             draft.do_later(Scale(name, wanted, unless_routed=not known))
     _make_missing(draft)
     _retire(draft)
-    if draft.record is not None and not draft.snapshot.route.current and not draft.moved:
+    _ensure_service(draft)
+
+
+def _ensure_service(draft: Draft) -> None:
+    """Only where it points to the right place already: anywhere else it takes a look and a move."""
+    record, route = draft.record, draft.snapshot.route
+    settled = record is not None and route.record == record and route.selected == record.revision
+    if settled and not route.current and not draft.moved:
         draft.do_later(EnsureService())
 
 
