@@ -108,20 +108,26 @@ class Executor:
         )
         if not any(pod_view(pod).serving for pod in pods):
             raise NotReady(f"no Pod of {record.revision} is ready")
-        service = release_service(release, record)
+        await self._direct(snapshot, release_service(release, record), found)
+
+    async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
+        record = snapshot.route.record
+        if record is not None:
+            found = await self._check_name(snapshot, SERVICES, snapshot.release.metadata.name)
+            await self._direct(snapshot, release_service(snapshot.release, record), found)
+
+    async def _direct(
+        self, snapshot: Snapshot, service: dict[str, Any], found: Object | None
+    ) -> None:
+        """Write the Service of the release over the one that was decided on, and no other."""
         if found is not None:
-            if read_route(release, found, ()).record != snapshot.route.record:
+            if read_route(snapshot.release, found, ()).record != snapshot.route.record:
+                name = found["metadata"]["name"]
                 raise MovedMeanwhile(f"the record on Service {name} is another one by now")
             # Nor may it move between the read and the write: a process that was frozen and thawed
             # would undo what another one decided since.
             service["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
         await self._apply(SERVICES, service)
-
-    async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
-        record = snapshot.route.record
-        if record is not None:
-            await self._check_name(snapshot, SERVICES, snapshot.release.metadata.name)
-            await self._apply(SERVICES, release_service(snapshot.release, record))
 
     async def _record_revision(self, snapshot: Snapshot, intent: RecordRevision) -> None:
         release = snapshot.release.metadata

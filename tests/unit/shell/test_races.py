@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, REVISION_LABEL
-from immutablerelease.core.plan import MoveTraffic
+from immutablerelease.core.plan import EnsureService, MoveTraffic
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
 from immutablerelease.runtime.client import RELEASES, SERVICES, Conflict, Kind, Object
 from immutablerelease.runtime.controller import probe_ports
@@ -65,6 +65,17 @@ async def test_a_move_that_was_not_observed_yet_is_not_undone_by_an_older_decisi
         await Executor(cluster, operator.store).carry_out(seen, back_to(second, seen))
     assert cluster.serving() == first
     assert snapshot(operator).route.selected == first, "what was found is decided on next"
+
+
+async def test_ports_are_not_set_over_a_move_that_was_not_observed_yet(
+    cluster: FakeCluster, operator: Operator
+) -> None:
+    first, _ = await two_versions(cluster, operator)
+    seen = snapshot(operator)
+    await Executor(cluster, Store()).carry_out(seen, back_to(first, seen))
+    with pytest.raises(MovedMeanwhile):
+        await Executor(cluster, operator.store).carry_out(seen, EnsureService())
+    assert cluster.serving() == first
 
 
 class Thawed(FakeCluster):
