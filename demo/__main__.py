@@ -93,8 +93,9 @@ def _farewell(held: bool, seconds: float) -> str:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
+    # Once is enough; a second one must not interrupt the cleaning up.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda signum, frame: None)
     raise KeyboardInterrupt
 
 

@@ -4,6 +4,7 @@ A window holds every request sent between two times, without exception: it is co
 earlier requests have been written down too, so that a request that hangs cannot be missed.
 """
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -86,10 +87,11 @@ class Window:
 
 
 class Records:
-    """Reads the client's file while it is being written."""
+    """Reads the client's file while it is being written; several threads may ask."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._offset = 0
         # By sequence; None while the answer is open.
         self._slots: list[Record | None] = []
@@ -98,14 +100,9 @@ class Records:
 
     def since(self, start: float) -> list[Record]:
         """What is known of requests sent since then, without waiting for open ones."""
-        self._read()
-        recent = []
-        for record in reversed(self._slots):
-            if record is not None and record.sent < start:
-                break
-            if record is not None:
-                recent.append(record)
-        return recent[::-1]
+        with self._lock:
+            self._read()
+            return self._since(start)
 
     def window(self, start: float, end: float) -> Window:
         """Every request sent in [start, end); waits until none of them is open any more."""
@@ -119,9 +116,19 @@ class Records:
             time.sleep(0.02)
         return Window([record for record in self.since(start) if record.sent < end])
 
+    def _since(self, start: float) -> list[Record]:
+        recent = []
+        for record in reversed(self._slots):
+            if record is not None and record.sent < start:
+                break
+            if record is not None:
+                recent.append(record)
+        return recent[::-1]
+
     def _settled_until(self, end: float) -> bool:
-        self._read()
-        last = self._slots[self._settled - 1] if self._settled else None
+        with self._lock:
+            self._read()
+            last = self._slots[self._settled - 1] if self._settled else None
         return last is not None and last.sent >= end
 
     def _read(self) -> None:

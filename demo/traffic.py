@@ -14,6 +14,8 @@ from .records import Record, Records, Window
 Found = TypeVar("Found")
 
 RATE = 200.0
+# The newest answer is no older than this while the client is alive.
+FRESH = 0.5
 
 
 class Traffic:
@@ -79,7 +81,9 @@ class Traffic:
         recent = self.since(start)
         return (
             start >= since
+            # A client that has stopped sees no failure either.
             and bool(recent)
+            and recent[-1].sent > time.time() - FRESH
             and all(not item.failed and item.version == version for item in recent)
         )
 

@@ -1,5 +1,6 @@
 """The client's file is read without missing a request, however late its answer comes."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -48,6 +49,28 @@ def test_half_a_line_is_left_for_later(path: Path) -> None:
     assert len(records.since(0)) == 1
     path.write_text(whole)
     assert len(records.since(0)) == 2
+
+
+def test_threads_that_read_at_once_skip_nothing(path: Path) -> None:
+    path.write_text("")
+    records = Records(path)
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            records.since(1e9)
+
+    readers = [threading.Thread(target=look) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    with path.open("a", encoding="ascii") as out:
+        for number in range(2000):
+            out.write(line(number, 100.0 + number))
+            out.flush()
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert [record.sequence for record in records.since(0)] == list(range(2000))
 
 
 def test_an_outage_lasts_from_the_first_failed_response_to_the_last(path: Path) -> None:
