@@ -110,7 +110,8 @@ def controller_manager(layout: Layout, authority: Authority, program: Path) -> P
         f"--cluster-signing-cert-file={authority.certificate}",
         f"--cluster-signing-key-file={authority.folder / 'ca.key'}",
         "--node-monitor-period=1s",
-        "--node-monitor-grace-period=20s",
+        # Fake nodes beat every 20 to 45 s.
+        "--node-monitor-grace-period=90s",
         "--horizontal-pod-autoscaler-sync-period=2s",
         "--concurrent-deployment-syncs=20",
         "--concurrent-replicaset-syncs=20",

@@ -73,7 +73,9 @@ def containerd(layout: Layout, snapshotter: str) -> Part:
     mirrors = layout.config / "registries"
     write_json(networks / "10-pods.conflist", _pod_network(layout))
     for registry in (REGISTRY, REGISTRY_WITH_REFERRERS, *_at_node_address()):
-        write_text(mirrors / registry / "hosts.toml", f'server = "http://{registry}"\n')
+        # containerd 1.6 believes a lone `server` only for loopback addresses.
+        hosts = f'server = "http://{registry}"\n\n[host."http://{registry}"]\n'
+        write_text(mirrors / registry / "hosts.toml", hosts)
     write_text(
         config,
         _CONTAINERD.format(

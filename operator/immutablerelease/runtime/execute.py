@@ -167,6 +167,8 @@ class Executor:
             "spec": {"replicas": intent.replicas},
         }
         await self._api.apply(DEPLOYMENTS, namespace, scale, subresource="scale")
+        # The answer is a Scale: without a look the next decision would be made on the old size.
+        self._store.put(DEPLOYMENTS, await self._api.get(DEPLOYMENTS, namespace, intent.revision))
 
     async def _routed(self, snapshot: Snapshot, revision: str) -> bool:
         release = snapshot.release.metadata

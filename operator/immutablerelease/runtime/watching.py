@@ -5,13 +5,16 @@ prunes the store. Child objects are filtered by label on the server.
 """
 
 import asyncio
+import dataclasses
 import logging
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import kopf
 
 from immutablerelease.api.meta import RELEASE_LABEL
+from immutablerelease.health.address import authority
 
 from .client import (
     ACTIONS,
@@ -147,7 +150,12 @@ class Watching:
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
+    account = kopf.login_with_service_account(**kwargs)
+    if account is None:
+        return kopf.login_with_kubeconfig(**kwargs)
+    # By address, as every client in a Pod: kopf's own way needs the cluster's DNS to work.
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    return dataclasses.replace(account, server=f"https://{authority(host, int(port))}")
 
 
 def _settings(namespaced: bool) -> kopf.OperatorSettings:
