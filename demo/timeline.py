@@ -51,7 +51,7 @@ class Timeline:
 
     def say(self, who: str, text: str) -> None:
         """One message, folded where it is long."""
-        lines = textwrap.wrap(text, WIDTH, break_long_words=False) or [""]
+        lines = textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
         first = f"{self._clock()}  {who:<9} {lines[0]}"
         self._print("\n".join([first, *(f"{'':19}{line}" for line in lines[1:])]))
 
