@@ -42,6 +42,7 @@ class PodView:
     # When the Pod last became ready or stopped being so.
     ready_changed_at: datetime | None = None
     containers: tuple[ContainerView, ...] = ()
+    created: datetime | None = None
 
     @property
     def serving(self) -> bool:

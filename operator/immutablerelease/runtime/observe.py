@@ -257,9 +257,14 @@ def pod_view(obj: Object) -> PodView:
         ip=status.get("podIP"),
         ready=bool(ready and ready["status"] == "True"),
         deleting="deletionTimestamp" in metadata,
-        ready_changed_at=datetime.fromisoformat(changed) if changed else None,
+        ready_changed_at=_time(changed),
+        created=_time(metadata.get("creationTimestamp")),
         containers=tuple(_container_view(item) for item in containers),
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _container_view(status: Object) -> ContainerView:

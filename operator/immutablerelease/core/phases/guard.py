@@ -20,8 +20,13 @@ from . import target as targets
 from .route import REPLACED, REVERTED, settle
 from .target import Fitness
 
-# Pods may be away for a moment without having crashed, as when a node is drained.
+# Pods that were ready may be unready for a moment. Pods made anew, because somebody scaled up from
+# zero, deleted them or drained a node, say nothing against the version: they get the time that a
+# candidate gets.
 UNREADY_GRACE = 3.0
+
+# Creation times are written in whole seconds.
+SECOND = timedelta(seconds=1)
 
 # What is not healthy, and not unhealthy either.
 _UNDECIDED = frozenset({"ScaledToZero", "PodsNotReady", "ProbesPending"})
@@ -67,8 +72,10 @@ def _nothing_ready(draft: Draft, name: str, pods: Sequence[PodView]) -> Health:
     message = f"no Pod of {name} is ready{signals.waiting_for(pods)}"
     if any(signals.died(pod) for pod in pods):
         return Health(Verdict.FAILING, "NoReadyPods", message)
-    since = draft.condition_since(name, "Healthy", Status.FALSE)
-    if draft.elapsed(since or draft.now, UNREADY_GRACE):
+    since = draft.condition_since(name, "Healthy", Status.FALSE) or draft.now
+    started_anew = all(pod.created and pod.created >= since - SECOND for pod in pods)
+    grace = draft.spec.health.progress_deadline if started_anew else UNREADY_GRACE
+    if draft.elapsed(since, grace):
         return Health(Verdict.FAILING, "NoReadyPods", message)
     return Health(Verdict.UNKNOWN, "NoReadyPods", message)
 

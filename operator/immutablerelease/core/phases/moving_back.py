@@ -23,6 +23,9 @@ def continue_revert(draft: Draft) -> None:
         return
     if failure := signals.workload_failure(draft.pods(revert.target)):
         _give_up(draft, revert, *failure)
+    elif revert.action is None and _recovering(draft):
+        # Some Pods of what serves are back: the guard cancels the revert once all of it is.
+        return
     elif _proven(draft, revert.target) or _last_resort(draft, revert.target):
         _take_over(draft, revert)
     elif _late(draft, revert.target):
@@ -37,6 +40,10 @@ def _stands(draft: Draft, revert: Revert) -> bool:
         and revert.source == draft.leaving
         and draft.verified(revert.target)
     )
+
+
+def _recovering(draft: Draft) -> bool:
+    return draft.health is not None and draft.health.verdict is not Verdict.FAILING
 
 
 def _proven(draft: Draft, target: str) -> bool:
