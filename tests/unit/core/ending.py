@@ -52,6 +52,21 @@ def well(cluster: Cluster, revision: str) -> bool:
     return cluster.behaviour(revision).healthy and intact
 
 
+def warm_target(cluster: Cluster) -> str | None:
+    """Where a revert would go this moment, if it can take all the traffic at once."""
+    name = active(cluster)
+    if name is None or cluster.selected != name or cluster.dependency_down_since is not None:
+        return None
+    revert = cluster.get("Release", NAME).body.status.revert
+    if cluster.spec.guard.on_failure is not OnFailure.REVERT or revert is not None:
+        return None
+    target = _known_good(cluster, name)
+    if target is None or not well(cluster, target):
+        return None
+    whole = len(cluster.serving(target)) >= cluster.spec.replicas > 0
+    return target if whole else None
+
+
 def active(cluster: Cluster) -> str | None:
     """The revision whose status says that it serves."""
     serving = [

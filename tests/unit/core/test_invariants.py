@@ -9,6 +9,7 @@ and the release must come to the one end that it should.
 """
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, Phase, note, settings
@@ -16,16 +17,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from immutablerelease.api.action import ActionKind
-from immutablerelease.api.release import OnFailure, Promotion
+from immutablerelease.api.release import Promotion
 
-from .cluster import Cluster
-from .ending import heal, settle
-from .invariants import Invariants
+from .cluster import Behaviour, Cluster
+from .ending import heal, settle, warm_target
+from .invariants import Invariants, require
 from .simulator import Faults, Operator
 from .stage import VERSIONS, release_spec
+from .tampering import CHANGES, TAMPERING
 
-settings.register_profile(
-    "bounded",
+# A run is dear: some thousand decisions. Shrinking one for an hour is worth less than searching on.
+BOUNDED = settings(
     max_examples=120,
     stateful_step_count=40,
     derandomize=True,
@@ -33,23 +35,22 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-settings.register_profile(
-    "long",
+LONG = settings(
+    BOUNDED,
     max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "3000")),
     stateful_step_count=60,
-    # Searching is worth more than shrinking: one run takes steps enough to shrink for an hour.
+    derandomize=False,
     phases=(Phase.reuse, Phase.generate),
-    report_multiple_bugs=False,
     print_blob=True,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
 )
-PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "bounded"))
+PROFILE = LONG if os.environ.get("HYPOTHESIS_PROFILE") == "long" else BOUNDED
 
 CALM = Faults()
 LOSSY = Faults(lose=0.3, delay=0.3, repeat=0.2)
 ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.1, fail=0.15, lose_answer=0.1, crash=0.1)
 DEADLY = Faults(crash=0.4)
+
+DELETED = ["Deployment", "RevisionService", "Revision", "Service"]
 
 
 class ReleaseMachine(RuleBasedStateMachine):
@@ -71,7 +72,10 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.checks = Invariants(self.cluster)
         self.operator = Operator(self.cluster, seed, self.checks)
         self.operator.faults = faults
-        self._wait(15)
+        self._wait(10)
+        if manual:
+            self.cluster.act(ActionKind.PROMOTE)
+        self._wait(5)
 
     def _wait(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -89,105 +93,103 @@ class ReleaseMachine(RuleBasedStateMachine):
     def wait_long(self, seconds: int) -> None:
         self._wait(seconds)
 
-    # --- users ----------------------------------------------------------------------------------
+    # --- releases -------------------------------------------------------------------------------
 
     @rule(version=st.sampled_from(VERSIONS), seconds=st.integers(0, 12))
     def deploy(self, version: str, seconds: int) -> None:
         self.cluster.deploy(version)
         self._wait(seconds)
 
-    @rule()
-    def apply_the_same_again(self) -> None:
-        self.cluster.reapply()
-
-    @rule(replicas=st.integers(0, 4))
-    def scale(self, replicas: int) -> None:
-        self.cluster.change(replicas=replicas)
-
-    @rule(paused=st.booleans())
-    def pause(self, paused: bool) -> None:
-        self.cluster.change(paused=paused)
-
-    @rule(alert=st.sampled_from([False, False, True]))
-    def set_guard(self, alert: bool) -> None:
-        guard = self.cluster.spec.guard
-        on_failure = OnFailure.ALERT if alert else OnFailure.REVERT
-        self.cluster.change(guard=guard.model_copy(update={"on_failure": on_failure}))
-
-    @rule(kind=st.sampled_from(list(ActionKind)), seconds=st.integers(0, 6))
-    def act(self, kind: ActionKind, seconds: int) -> None:
-        self.cluster.act(kind)
+    @rule(version=st.sampled_from(VERSIONS), seconds=st.integers(5, 35))
+    def release_well(self, version: str, seconds: int) -> None:
+        self.cluster.behaviours[version] = Behaviour()
+        self.cluster.change(paused=False, replicas=max(1, self.cluster.spec.replicas))
+        self.cluster.deploy(version)
+        self._wait(8)
+        if self.cluster.spec.strategy.blue_green.promotion is Promotion.MANUAL:
+            self.cluster.act(ActionKind.PROMOTE)
         self._wait(seconds)
 
-    @rule(version=st.sampled_from(VERSIONS))
-    def roll_back_to(self, version: str) -> None:
-        self.cluster.act(ActionKind.ROLLBACK, self._revision(version) or "shop-0000000000")
-
-    @rule(distrusted=st.sets(st.sampled_from(VERSIONS), max_size=2))
-    def change_policies(self, distrusted: set[str]) -> None:
-        self.cluster.change_policy(*distrusted)
-
-    # --- applications and what they need --------------------------------------------------------
+    @rule(
+        version=st.sampled_from(VERSIONS),
+        how=st.sampled_from(["crashes", "probe_passes"]),
+        seconds=st.integers(2, 15),
+    )
+    def release_and_break(self, version: str, how: str, seconds: int) -> None:
+        self.release_well(version, 6)
+        leaving, warm = self.cluster.selected, warm_target(self.cluster)
+        setattr(self.cluster.of_version(version), how, how == "crashes")
+        self._wait(seconds)
+        calm = self.operator.faults == CALM and seconds >= 8
+        noticed = how == "crashes" or bool(self.cluster.spec.health.probes)
+        if calm and noticed and warm is not None and leaving == self._revision(version):
+            require(3, self.cluster.selected == warm, f"{leaving} fails and {warm} waits for it")
 
     @rule(
         version=st.sampled_from(VERSIONS),
         what=st.sampled_from(["signed", "pullable", "starts", "crashes", "probe_passes"]),
-        well=st.booleans(),
-        seconds=st.integers(0, 8),
+        seconds=st.integers(0, 12),
     )
-    def turn(self, version: str, what: str, well: bool, seconds: int) -> None:
-        setattr(self.cluster.of_version(version), what, well is not (what == "crashes"))
+    def deploy_what_is_no_good(self, version: str, what: str, seconds: int) -> None:
+        self.cluster.behaviours[version] = replace(Behaviour(), **{what: what == "crashes"})
+        self.cluster.deploy(version)
         self._wait(seconds)
 
-    @rule(seconds=st.integers(1, 8))
+    @rule(
+        version=st.sampled_from(VERSIONS),
+        what=st.sampled_from(["signed", "pullable", "starts", "crashes", "probe_passes"]),
+        seconds=st.integers(0, 8),
+    )
+    def mend(self, version: str, what: str, seconds: int) -> None:
+        setattr(self.cluster.of_version(version), what, what != "crashes")
+        self._wait(seconds)
+
+    @rule(seconds=st.integers(1, 12))
     def what_serves_breaks(self, seconds: int) -> None:
         selected = self.cluster.selected
         if selected is not None and self.cluster.find("Revision", selected):
             self.cluster.behaviour(selected).probe_passes = False
         self._wait(seconds)
 
+    # --- users ----------------------------------------------------------------------------------
+
+    @rule(change=st.sampled_from(sorted(CHANGES)), seconds=st.integers(0, 6))
+    def change_the_spec(self, change: str, seconds: int) -> None:
+        CHANGES[change](self.cluster)
+        self._wait(seconds)
+
+    @rule(kind=st.sampled_from(list(ActionKind)), seconds=st.integers(0, 6))
+    def act(self, kind: ActionKind, seconds: int) -> None:
+        self.cluster.act(kind)
+        self._wait(seconds)
+
+    @rule(version=st.sampled_from(VERSIONS), seconds=st.integers(0, 6))
+    def roll_back_to(self, version: str, seconds: int) -> None:
+        self.cluster.act(ActionKind.ROLLBACK, self._revision(version) or "shop-0000000000")
+        self._wait(seconds)
+
+    @rule(distrusted=st.sets(st.sampled_from(VERSIONS), max_size=2), seconds=st.integers(0, 6))
+    def change_policies(self, distrusted: set[str], seconds: int) -> None:
+        self.cluster.change_policy(*distrusted)
+        self._wait(seconds)
+
+    # --- what applications need -----------------------------------------------------------------
+
     @rule(slow=st.sampled_from([1.0, 2.0, 6.0, 20.0]), version=st.sampled_from(VERSIONS))
     def slow_start(self, slow: float, version: str) -> None:
         self.cluster.of_version(version).start_seconds = slow
 
-    @rule(down=st.booleans())
-    def shared_dependency(self, down: bool) -> None:
+    @rule(seconds=st.integers(1, 12), for_good=st.booleans())
+    def shared_dependency_is_down(self, seconds: int, for_good: bool) -> None:
         was = self.cluster.dependency_down_since
-        self.cluster.dependency_down_since = (was or self.cluster.now) if down else None
+        self.cluster.dependency_down_since = was or self.cluster.now
+        self._wait(seconds)
+        if not for_good:
+            self.cluster.dependency_down_since = None
 
-    @rule(up=st.booleans())
-    def registry(self, up: bool) -> None:
-        self.cluster.registry_up = up
-
-    @rule(stuck=st.booleans())
-    def endpoints(self, stuck: bool) -> None:
-        self.cluster.endpoints_stuck = stuck
-
-    # --- vandals --------------------------------------------------------------------------------
-
-    @rule(version=st.sampled_from([*VERSIONS, None]))
-    def tamper_with_selector(self, version: str | None) -> None:
-        self.cluster.tamper_selector(self._revision(version) if version else None)
-
-    @rule(version=st.sampled_from(VERSIONS))
-    def tamper_with_record(self, version: str) -> None:
-        name = self._revision(version)
-        served = name is not None and self.cluster.status(name).active_since is not None
-        # A record that names what did serve is a wish like any other; only the rest is a forgery.
-        if name is not None and not served:
-            self.cluster.tamper_record(name)
-
-    @rule(version=st.sampled_from(VERSIONS), replicas=st.integers(0, 3))
-    def tamper_with_replicas(self, version: str, replicas: int) -> None:
-        name = self._revision(version)
-        if name and self.cluster.find("Deployment", name):
-            self.cluster.tamper_replicas(name, replicas)
-
-    @rule(version=st.sampled_from(VERSIONS))
-    def tamper_with_template(self, version: str) -> None:
-        name = self._revision(version)
-        if name and self.cluster.find("Deployment", name):
-            self.cluster.tamper_template(name)
+    @rule(what=st.sampled_from(["registry_up", "endpoints_stuck"]), value=st.booleans())
+    def environment(self, what: str, value: bool) -> None:
+        setattr(self.cluster, what, value)
 
     @rule(all_of_them=st.booleans())
     def evict(self, all_of_them: bool) -> None:
@@ -195,22 +197,20 @@ class ReleaseMachine(RuleBasedStateMachine):
         for pod in pods if all_of_them else pods[:1]:
             self.cluster.terminate(pod)
 
-    @rule(kind=st.sampled_from(["Deployment", "RevisionService", "Revision"]), data=st.data())
+    # --- vandals --------------------------------------------------------------------------------
+
+    @rule(what=st.sampled_from(sorted(TAMPERING)), version=st.sampled_from(VERSIONS))
+    def tamper(self, what: str, version: str) -> None:
+        TAMPERING[what](self.cluster, self._revision(version))
+
+    @rule(kind=st.sampled_from(DELETED), data=st.data())
     def delete(self, kind: str, data: st.DataObject) -> None:
         names = sorted(stored.name for stored in self.cluster.all(kind))
         if names:
             name = data.draw(st.sampled_from(names))
             self.cluster.delete(kind, name)
-            self.checks.forget(name) if kind == "Revision" else None
-
-    @rule()
-    def tamper_with_ports(self) -> None:
-        self.cluster.tamper_ports()
-
-    @rule()
-    def delete_service(self) -> None:
-        if self.cluster.service is not None:
-            self.cluster.delete("Service", "shop")
+            if kind == "Revision":
+                self.checks.forget(name)
 
     # --- the operator ---------------------------------------------------------------------------
 
