@@ -364,3 +364,31 @@ def test_a_route_that_names_a_reverted_one_is_restored_not_followed() -> None:
     forged = Route(record("new", at=1), "new")
     made = replace(made, revisions={"new": failed, "old": serving}, route=forged)
     assert moved_to(plan(made)) == "old"
+
+
+@pytest.mark.parametrize(
+    ("status", "phase"),
+    [
+        ({"phase": RevisionPhase.TESTING, "tested_at": ago(20)}, RevisionPhase.FAILED),
+        ({"phase": RevisionPhase.TESTING, "tested_at": ago(5)}, RevisionPhase.ACTIVE),
+        (
+            {"phase": RevisionPhase.STARTING, "started_at": ago(1), "last_action": "retry"},
+            RevisionPhase.TESTING,
+        ),
+    ],
+    ids=[
+        "tested before the revert: it has failed",
+        "tested again since: it goes on",
+        "tried again since: it goes on",
+    ],
+)
+def test_what_was_promoted_and_reverted_before_any_status_told_of_it(
+    status: dict[str, Any], phase: RevisionPhase
+) -> None:
+    made = scene(new=pods("new", 2, passing()))
+    serving = revision("old", active_since=ago(600), good_since=ago(500), healthy=True)
+    new = revision("new", number=2, **{"started_at": ago(30), **status})
+    route = Route(record("old", "Reverted", at=10, previous="new"), "old")
+    before = replace(made, revisions={"old": serving, "new": new}, route=route)
+    made_plan = plan(before)
+    assert status_of(made_plan, "new", before).phase is phase

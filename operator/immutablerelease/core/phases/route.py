@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
-from ..draft import REFUSED, Draft
+from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..plan import EventType
 from ..snapshot import RouteRecord
 
@@ -61,7 +61,7 @@ def settle(draft: Draft) -> None:
         if name == record.revision:
             if status.phase is not RevisionPhase.ACTIVE:
                 _got_traffic(draft, name, record)
-        elif status.phase is RevisionPhase.ACTIVE or _forgotten(name, status, record):
+        elif status.phase is RevisionPhase.ACTIVE or _missed(name, status, record):
             _lost_traffic(draft, name, record)
 
 
@@ -101,15 +101,17 @@ def _newest_active(draft: Draft) -> RouteRecord | None:
     return RouteRecord(name, PROMOTED, "the record was lost; its status says so", since)
 
 
-def _forgotten(name: str, status: RevisionStatus, record: RouteRecord) -> bool:
-    """Whether its status was lost, as by a restore from a backup, and the record knows better."""
-    return (
-        record.previous == name
-        and record.reason not in _BLAMELESS
-        and status.phase is RevisionPhase.PENDING
-        and status.active_since is None
-        and status.last_action is None
-    )
+def _missed(name: str, status: RevisionStatus, record: RouteRecord) -> bool:
+    """Whether the record knows of a failure that its status does not tell.
+
+    It served and was left before its status told of either; or its status was lost, as by a restore
+    from a backup. What was tried again since was tested since, or carries the mark of an action.
+    """
+    if record.previous != name or record.reason in _BLAMELESS or status.phase not in IN_FLIGHT:
+        return False
+    if status.tested_at is not None:
+        return status.tested_at <= record.at
+    return status.started_at is None and status.active_since is None and status.last_action is None
 
 
 def _got_traffic(draft: Draft, name: str, record: RouteRecord) -> None:
