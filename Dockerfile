@@ -8,7 +8,7 @@ ARG PIP_FIND_LINKS
 ARG PIP_NO_INDEX
 RUN python3 -m venv /opt/operator
 COPY requirements.txt /src/
-RUN /opt/operator/bin/pip install --no-cache-dir --require-hashes --only-binary :all: \
+RUN /opt/operator/bin/pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: \
       --requirement /src/requirements.txt
 COPY pyproject.toml /src/
 COPY operator /src/operator

@@ -40,7 +40,8 @@ def fetch() -> None:
         partial = _wheels().with_suffix(".partial")
         download = (sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(partial))
         binary = ("--only-binary", ":all:", "--python-version", "3.11")
-        run(*download, *binary, "--require-hashes", "--requirement", str(_LOCK))
+        # The lock is complete; older pips stumble over extras that a dependency asks for.
+        run(*download, *binary, "--no-deps", "--require-hashes", "--requirement", str(_LOCK))
         run(*download, "--no-deps", BUILD_BACKEND)
         partial.rename(_wheels())
 
