@@ -277,7 +277,8 @@ class Invariants:
 
     def _scales(self, snapshot: Snapshot, name: str, replicas: int) -> None:
         spec = snapshot.release.spec
-        if replicas >= spec.replicas:
+        known = snapshot.deployments.get(name)
+        if replicas >= spec.replicas or (known is not None and known.replicas < replicas):
             return
         require(2, name != self.cluster.selected, f"{name} serves and shrinks to {replicas}")
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
