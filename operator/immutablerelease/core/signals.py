@@ -115,6 +115,24 @@ def _fails(pod: PodView, probe: Probe, state: ProbeState | None) -> bool:
     return last - ready >= timedelta(seconds=probe.interval * probe.failure_threshold)
 
 
+def counts_from(
+    pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
+) -> list[datetime]:
+    """When failures that began before their Pod was ready may begin to count."""
+    times = []
+    for pod in pods:
+        for probe in probes:
+            state = states.get(pod.uid, {}).get(probe.name)
+            failing = state is not None and state.outcome is Outcome.FAILING and pod.serving
+            if state is None or not failing or _fails(pod, probe, state):
+                continue
+            ready, last = pod.ready_changed_at, state.last_at
+            if ready is not None and last is not None:
+                interval = timedelta(seconds=probe.interval)
+                times.append(max(ready + interval * probe.failure_threshold, last + interval))
+    return times
+
+
 @dataclass(frozen=True)
 class Failing:
     """From when to when probes are known to have failed on a revision."""

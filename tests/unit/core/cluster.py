@@ -250,7 +250,15 @@ class Cluster(ApiServer):
         start = self.behaviour(revision).start_seconds
         waiting = ContainerView("app", waiting="ContainerCreating")
         changed = self.now.replace(microsecond=0)
-        view = PodView(name, name, None, False, ready_changed_at=changed, containers=(waiting,))
+        view = PodView(
+            name,
+            name,
+            None,
+            ready=False,
+            ready_changed_at=changed,
+            containers=(waiting,),
+            created=changed,
+        )
         self._lives[name] = _Life(self.now, self.now + timedelta(seconds=start))
         self.create("Pod", name, PodBody(revision, view))
 

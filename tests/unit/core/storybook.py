@@ -195,6 +195,15 @@ ASKED_TOO_LATE = Story(
     ),
 )
 
+NEVER_WELL = Story(
+    "all Pods are made anew, become ready and never pass the probe",
+    release_spec(keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 2),
+        (both(turn("v2", start_seconds=6.0, probe_passes=False), evict("v2")), 30),
+    ),
+)
 NOBODY_HOME = Story(
     "all Pods of a tested version are evicted unseen when it is promoted",
     release_spec(promotion=Promotion.MANUAL, probed=False),
@@ -226,6 +235,7 @@ STORIES = (
     SILENT_SERVER,
     SHARED_DEPENDENCY,
     NEVER_STARTS,
+    NEVER_WELL,
     NOBODY_HOME,
     ASKED_TOO_LATE,
 )

@@ -191,6 +191,12 @@ def test_a_revert_is_the_first_write_and_the_only_move() -> None:
     assert "probe api fails on Pod new-" in moved.message
 
 
+def test_failures_from_before_a_pod_was_ready_are_looked_at_again_in_time() -> None:
+    made = plan(scene(pods("new", 2, failing(since=9, last=0.2), ready_since=1)))
+    assert made.wake_at is not None
+    assert 2.0 <= (made.wake_at - ago(0)).total_seconds() <= 2.5
+
+
 def test_what_was_left_has_failed_and_what_serves_again_keeps_being_good() -> None:
     before = scene(pods("new", 2, failing()))
     made = plan(before)

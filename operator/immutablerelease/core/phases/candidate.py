@@ -12,6 +12,7 @@ from ..draft import IN_FLIGHT, SOON, Draft
 from ..plan import EventType
 from ..snapshot import RouteRecord
 from .demand import awaiting_promotion, desired, drains, full_size, may_promote, size
+from .probed import failures
 from .route import PROMOTED, settle
 from .verified import proven
 
@@ -74,8 +75,7 @@ def _pods_fail(draft: Draft, name: str) -> tuple[str, str] | None:
     pods = draft.pods(name)
     if failure := signals.workload_failure(pods):
         return failure
-    states = draft.snapshot.probes.get(name, {})
-    failing = signals.probe_failures(pods, draft.spec.health.probes, states)
+    failing = failures(draft, name, pods)
     return ("ProbeFailed", next(iter(failing.values()))) if failing else None
 
 

@@ -17,6 +17,7 @@ from ..plan import EventType
 from ..signals import Failing, Health, Verdict
 from ..snapshot import PodView, RouteRecord
 from . import target as targets
+from .probed import failures
 from .route import REPLACED, REVERTED, settle
 from .target import Fitness
 
@@ -85,7 +86,7 @@ def _pods_health(
 ) -> Health:
     probes = draft.spec.health.probes
     states = draft.snapshot.probes.get(name, {})
-    failing = signals.probe_failures(serving, probes, states)
+    failing = failures(draft, name, serving)
     crashes = {pod.uid: text for pod in pods if (text := signals.crashing(pod))}
     condemned = {**failing, **crashes}
     if condemned:
