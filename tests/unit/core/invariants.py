@@ -73,6 +73,12 @@ class Invariants:
         self.reverted.discard(name)
         self.left.pop(name, None)
 
+    def forget_untold(self) -> None:
+        """Somebody deleted the record of the route; what no status tells yet was known by it."""
+        self.reverted = {
+            name for name in self.reverted if self.cluster.status(name).phase in REFUSED
+        }
+
     # --- every plan -----------------------------------------------------------------------------
 
     def planned(self, snapshot: Snapshot, plan: Plan, now: datetime) -> None:

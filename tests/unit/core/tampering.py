@@ -43,8 +43,11 @@ def _template(cluster: Cluster, revision: str | None) -> None:
 
 
 def _record(cluster: Cluster, revision: str | None) -> None:
-    """Forge a record; one that names what did serve would be a wish like any other."""
-    if revision is not None and cluster.status(revision).active_since is None:
+    """Forge a record; one that names what was tested would be a wish like any other."""
+    if revision is None:
+        return
+    status = cluster.status(revision)
+    if status.tested_at is None and status.active_since is None:
         cluster.tamper_record(revision)
 
 

@@ -211,6 +211,8 @@ class ReleaseMachine(RuleBasedStateMachine):
             self.cluster.delete(kind, name)
             if kind == "Revision":
                 self.checks.forget(name)
+            if kind == "Service":
+                self.checks.forget_untold()
 
     # --- the operator ---------------------------------------------------------------------------
 
