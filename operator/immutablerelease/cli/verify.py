@@ -11,25 +11,23 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
 from immutablerelease.api.policy import Policy
+from immutablerelease.core.evidence import proof
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
+from immutablerelease.verification.matching import matches_image, matches_namespace
+from immutablerelease.verification.reference import parse_reference
 from immutablerelease.verification.verdict import ImageUse, Verdict
 from immutablerelease.verification.verifier import Verifier
 
+from .documents import BadInput, Given, read_files
+
 EXIT_CODES: Mapping[str, int] = {"Verified": 0, "Refused": 1, "Unknown": 3}
 BAD_CALL = 2
-
-
-class BadInput(Exception):
-    """What was given cannot be used; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Answer:
             "reason": str(self.verdict.reason),
             "message": self.verdict.message,
             "evidence": [item.wire() for item in self.verdict.evidence],
+            "source": asdict(self.verdict.source) if self.verdict.source else None,
         }
 
 
@@ -67,7 +66,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         action="append",
         required=True,
         type=Path,
-        help="file with ReleasePolicies; may be given several times, all must hold",
+        help="file with ReleasePolicies, and with the Secrets and ConfigMaps that they refer to; "
+        "may be given several times, all policies must hold",
+    )
+    parser.add_argument(
+        "--operator-namespace",
+        default="immutable-release-system",
+        help="namespace whose Secrets and ConfigMaps policies refer to: the operator's own",
     )
     parser.add_argument(
         "-n", "--namespace", default="default", help="namespace that the image would run in"
@@ -86,9 +91,9 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(arguments: argparse.Namespace) -> int:
     """Verify and print; the exit code is the answer."""
     try:
-        policies = [policy for path in arguments.policy for policy in read_policies(path)]
+        given = read_files(arguments.policy, arguments.operator_namespace)
         labels = _labels(arguments.namespace_label)
-        answer = asyncio.run(ask(arguments.image, policies, arguments.namespace, labels))
+        answer = asyncio.run(ask(arguments.image, given, arguments.namespace, labels))
     except BadInput as error:
         print(f"kubectl immutable verify: {error}", file=sys.stderr)
         return BAD_CALL
@@ -99,24 +104,13 @@ def run(arguments: argparse.Namespace) -> int:
     return EXIT_CODES[answer.verdict.verdict]
 
 
-def read_policies(path: Path) -> list[Policy]:
-    """The ReleasePolicies of a file of YAML documents; raises BadInput."""
-    try:
-        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    found = [_policy(path, document) for document in documents if _is_policy(document)]
-    if not found:
-        raise BadInput(f"{path} holds no ReleasePolicy")
-    return found
+async def ask(image: str, given: Given, namespace: str, labels: Mapping[str, str]) -> Answer:
+    """Resolve the image and have the operator's verifier judge it.
 
-
-async def ask(
-    image: str, policies: Sequence[Policy], namespace: str, labels: Mapping[str, str]
-) -> Answer:
-    """Resolve the image and have the operator's verifier judge it."""
+    Raises:
+        BadInput: a policy that speaks of the image refers to what was not given.
+    """
+    policies = given.policies
     access = Access.allowed_by(
         policies,
         namespace=namespace,
@@ -125,6 +119,7 @@ async def ask(
     )
     async with Verifier(clock=time.monotonic) as verifier:
         try:
+            trust = given.trust(_speaking(policies, image, namespace, labels))
             resolved = await verifier.resolve(image, access)
         except VerificationError as error:
             verdict = Verdict(error.verdict, error.reason, error.diagnostics())
@@ -135,23 +130,21 @@ async def ask(
             namespace=namespace,
             namespace_labels=labels,
             access=access,
+            trust=trust,
         )
     return Answer(image, resolved.digest, verdict)
 
 
-def _is_policy(document: object) -> bool:
-    return isinstance(document, Mapping) and document.get("kind") == "ReleasePolicy"
-
-
-def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
-    try:
-        return Policy.read(document)
-    except KeyError as error:
-        raise BadInput(f"{path}: a ReleasePolicy lacks {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{path}: spec.{where}: {first['msg']}") from error
+def _speaking(
+    policies: Sequence[Policy], image: str, namespace: str, labels: Mapping[str, str]
+) -> list[Policy]:
+    """The policies that speak of the image; raises InvalidReference."""
+    name = parse_reference(image).name
+    return [
+        policy
+        for policy in policies
+        if matches_namespace(policy.spec, namespace, labels) and matches_image(policy.spec, name)
+    ]
 
 
 def _labels(texts: Sequence[str]) -> dict[str, str]:
@@ -177,12 +170,15 @@ def _docker_config() -> Iterator[Mapping[str, Any]]:
 
 def _lines(answer: Answer) -> Iterator[str]:
     verdict = answer.verdict
-    yield f"{verdict.verdict:10} {answer.image}"
+    yield f"{verdict.verdict:11} {answer.image}"
     if answer.digest:
-        yield f"{'digest':10} {answer.digest}"
-    yield f"{'reason':10} {verdict.reason}"
+        yield f"{'digest':11} {answer.digest}"
+    yield f"{'reason':11} {verdict.reason}"
     for line in verdict.message.splitlines():
-        yield f"{'':10} {line}"
+        yield f"{'':11} {line}"
+    if verdict.source is not None:
+        yield f"{'source':11} {verdict.source.repository} at {verdict.source.commit}"
     for item in verdict.evidence:
-        yield f"{'signed by':10} {item.authority}, {item.signer}"
-        yield f"{'':10} as policy {item.policy} wants, {item.format} {item.signature}"
+        did = f"{'attested' if item.predicate_type else 'signed'} by"
+        yield f"{did:11} {item.authority}, {proof(item)}"
+        yield f"{'':11} as policy {item.policy} wants, {item.format} {item.signature}"

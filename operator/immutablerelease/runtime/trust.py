@@ -4,12 +4,10 @@ They are read from the operator's own namespace, so that whoever may write there
 says what is trusted. Nothing is kept: what was replaced counts from the next question on.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable
 
 from immutablerelease.api.policy import Policy
-from immutablerelease.verification.trust import Place, Trust, references
+from immutablerelease.verification.trust import Place, Trust, references, secret_text
 
 from .client import CONFIG_MAPS, SECRETS, Api, Kind, NotFound
 
@@ -43,9 +41,4 @@ class TrustReader:
 
 
 def _text(kind: Kind, value: str | None) -> str | None:
-    if value is None or kind is CONFIG_MAPS:
-        return value
-    try:
-        return base64.b64decode(value, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
+    return value if value is None or kind is CONFIG_MAPS else secret_text(value)

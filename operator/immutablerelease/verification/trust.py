@@ -4,6 +4,8 @@ Whoever asks for a verdict reads these objects, from the operator's own namespac
 what they hold. What is absent here could not be read, and leaves a verdict Unknown.
 """
 
+import base64
+import binascii
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -84,6 +86,15 @@ def references(policies: Iterable[Policy]) -> References:
             if authority.trust_root is not None
         ),
     )
+
+
+def secret_text(value: str) -> str | None:
+    """What a Secret holds under a key; None where that is no text."""
+    try:
+        # Lines may be broken, as in a manifest that somebody wrote.
+        return base64.b64decode("".join(value.split()), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _needs_root(authority: Authority) -> bool:

@@ -3,10 +3,13 @@
 from immutablerelease.api.conditions import Status
 from immutablerelease.api.revision import RevisionPhase, Verification
 
+from .. import evidence
 from ..draft import IN_FLIGHT, LONGEST_REASON, Draft, clip
 from ..plan import EventType, Verify
 from ..snapshot import VerdictView
 
+# A pass for which nobody made an exception: whoever signed says it all.
+_SIGNED = "Signed"
 _STATUS = {"Verified": Status.TRUE, "Refused": Status.FALSE, "Unknown": Status.UNKNOWN}
 
 
@@ -91,4 +94,12 @@ def _admit(draft: Draft, name: str, verdict: VerdictView) -> None:
     if name == draft.lost and name != draft.wanted:
         # It serves and is not to be tested again: what its status told was lost.
         draft.change(name, tested_at=draft.now)
-    draft.tell(EventType.NORMAL, "Verified", f"{name}: {verdict.message}", name)
+    draft.tell(EventType.NORMAL, "Verified", _told(name, verdict), name)
+
+
+def _told(name: str, verdict: VerdictView) -> str:
+    """Who signed what, for people; where a policy let something pass, that comes first."""
+    if verdict.reason != _SIGNED or not verdict.evidence:
+        return f"{name}: {verdict.message}"
+    subject = f"{name}, {evidence.origin(verdict.source)}" if verdict.source else name
+    return evidence.note(subject, verdict.evidence)
