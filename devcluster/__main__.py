@@ -7,7 +7,7 @@ import os
 import sys
 from typing import NoReturn
 
-from devcluster import preflight
+from devcluster import gateway, preflight
 from devcluster.cluster import Cluster, Description
 from devcluster.down import down
 from devcluster.errors import DevclusterError, NotUpError
@@ -91,6 +91,9 @@ def _status(options: argparse.Namespace) -> int:
         print(f"{name:<26}{f'running  pid {record.pid}' if running and record else 'ended'}")
     cluster = Cluster.load(options.name)
     print(f"The cluster {cluster.name} is up (profile {cluster.profile}).")
+    if cluster.profile == "full":
+        print(f"  Gateways    {cluster.gateway} (GatewayClass {gateway.CLASS})")
+        print(f"  Prometheus  {cluster.prometheus}")
     return 0
 
 

@@ -9,7 +9,14 @@ from pathlib import Path
 from devcluster import namespace
 from devcluster.errors import NotUpError
 from devcluster.files import write_json
-from devcluster.layout import NODE_ADDRESS, REGISTRY, REGISTRY_WITH_REFERRERS, Layout
+from devcluster.layout import (
+    GATEWAY_PORT,
+    NODE_ADDRESS,
+    PROMETHEUS_PORT,
+    REGISTRY,
+    REGISTRY_WITH_REFERRERS,
+    Layout,
+)
 from devcluster.processes import recorded
 
 
@@ -47,6 +54,9 @@ class Cluster:
     node_address: str = NODE_ADDRESS
     registry: str = REGISTRY
     registry_with_referrers: str = REGISTRY_WITH_REFERRERS
+    # Profile full alone has these two.
+    gateway: str = f"{NODE_ADDRESS}:{GATEWAY_PORT}"
+    prometheus: str = f"http://{NODE_ADDRESS}:{PROMETHEUS_PORT}"
 
     @staticmethod
     def load(name: str = "iro") -> Cluster:

@@ -17,6 +17,8 @@ SERVICE_RANGE = "198.18.128.0/17"
 KUBERNETES_SERVICE_ADDRESS = "198.18.128.1"
 API_SERVER_PORT = 6443
 ETCD_PORT = 2379
+PROMETHEUS_PORT = 9090
+GATEWAY_PORT = 8000
 REGISTRY = "127.0.0.1:5000"
 REGISTRY_WITH_REFERRERS = "127.0.0.1:5001"
 
@@ -117,6 +119,11 @@ class Layout:
     def audit_log(self) -> Path:
         """The API server's audit log, one JSON event a line."""
         return self.logs / "audit.log"
+
+    @property
+    def scrape_targets(self) -> Path:
+        """The list of Pods that Prometheus scrapes, in a folder of its own that it watches."""
+        return self.state_dir / "scrape" / "targets.json"
 
     def kubeconfig(self, user: str) -> Path:
         """The kubeconfig of one user or part."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from devcluster.errors import MissingPackagesError
@@ -25,9 +26,11 @@ _SHOWN_BY = {
     "mount": "mount",
     "nftables": "nft",
     "openssl": "openssl",
+    "prometheus": "prometheus",
     "runc": "runc",
     "util-linux": "nsenter",
 }
+_SERVICE_POLICY = Path("/usr/sbin/policy-rc.d")
 _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _BASE = ("iproute2", "openssl", "util-linux")
@@ -40,6 +43,7 @@ _FOR_CONTAINERS = (
     "libc6-dev",
     "mount",
     "nftables",
+    "prometheus",
     "runc",
 )
 
@@ -70,6 +74,26 @@ def missing(names: Iterable[str]) -> list[str]:
     return [name for name in names if not _is_there(_SHOWN_BY.get(name, name))]
 
 
+@contextmanager
+def no_services(policy: Path = _SERVICE_POLICY) -> Iterator[None]:
+    """Keep packages from starting the services that they bring, on the machine itself.
+
+    https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+    """
+    try:
+        with policy.open("x") as file:
+            file.write("#!/bin/sh\nexit 101\n")
+    except FileExistsError:
+        # Somebody has decided already what may start here.
+        yield
+        return
+    policy.chmod(0o755)
+    try:
+        yield
+    finally:
+        policy.unlink()
+
+
 def _is_there(shown_by: str) -> bool:
     if shown_by.startswith("/"):
         return Path(shown_by).exists()
@@ -81,8 +105,11 @@ def _is_there(shown_by: str) -> bool:
 def _install(names: list[str]) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *names]
-    for command in (["apt-get", "update", "--quiet"], install):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with no_services():
+        for command in (["apt-get", "update", "--quiet"], install):
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False
+            )
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise MissingPackagesError(

@@ -7,7 +7,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,10 @@ from typing import Any
 from devcluster.pki import Authority, Identity
 
 _TIMEOUT = 3.0
+# A watch without a word for this long is taken for dead; the server ends it sooner by itself.
+_WATCH_SECONDS = 300
+_WATCH_TIMEOUT = _WATCH_SECONDS + 30.0
+_FIELD_MANAGER = "devcluster"
 
 # Says why the part does not serve yet; None once it does.
 Check = Callable[[], str | None]
@@ -68,10 +72,21 @@ class ApiClient:
     def create(self, path: str, body: Mapping[str, Any]) -> None:
         """Create an object; one that exists already is left as it is."""
         try:
-            self._request("POST", path, body)
+            self._request("POST", path, json.dumps(body).encode())
         except urllib.error.HTTPError as failure:
             if failure.code != http.HTTPStatus.CONFLICT:
                 raise
+
+    def apply(self, path: str, text: str) -> None:
+        """Have an object as this YAML says, by server-side apply."""
+        applied = f"{path}?fieldManager={_FIELD_MANAGER}&force=true"
+        self._request("PATCH", applied, text.encode(), "application/apply-patch+yaml")
+
+    def watch(self, path: str, since: str) -> Iterator[bytes]:
+        """The events of a list, one JSON object each, until the server ends the watch."""
+        query = f"watch=1&resourceVersion={since}&timeoutSeconds={_WATCH_SECONDS}"
+        with self._open("GET", f"{path}?{query}", timeout=_WATCH_TIMEOUT) as answer:
+            yield from answer
 
     def check(self, path: str) -> Check:
         """A check that a path answers with success."""
@@ -85,18 +100,37 @@ class ApiClient:
 
         return check
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+    ) -> bytes:
+        with self._open(method, path, body, content_type) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        timeout: float = _TIMEOUT,
+    ) -> http.client.HTTPResponse:
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
         context.load_cert_chain(self.identity.certificate, self.identity.key)
         request = urllib.request.Request(  # noqa: S310 - always our own https server
             self.server + path,
             method=method,
-            data=json.dumps(body).encode() if body else None,
-            headers={"Content-Type": "application/json"},
+            data=body,
+            headers={"Content-Type": content_type},
         )
-        with urllib.request.urlopen(request, timeout=_TIMEOUT, context=context) as answer:  # noqa: S310
-            content: bytes = answer.read()
-        return content
+        answer: http.client.HTTPResponse = urllib.request.urlopen(  # noqa: S310
+            request, timeout=timeout, context=context
+        )
+        return answer
 
 
 def last_lines(log: Path, count: int = 3) -> str:

@@ -6,7 +6,16 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from devcluster import access, control_plane, fake_nodes, mounts, node, registries
+from devcluster import (
+    access,
+    control_plane,
+    fake_nodes,
+    gateway,
+    monitoring,
+    mounts,
+    node,
+    registries,
+)
 from devcluster.cgroups import Group
 from devcluster.layout import API_SERVER_PORT, NODE_ADDRESS, Layout
 from devcluster.part import ApiClient, Part, serves
@@ -45,6 +54,9 @@ def stages(
         workers += [
             node.kubelet(layout, authority, tools["kubelet"], group),
             node.kube_proxy(layout, authority, tools["kube-proxy"]),
+            gateway.traefik(layout, authority),
+            monitoring.scrape_targets(layout),
+            monitoring.prometheus(layout),
         ]
     else:
         workers += [fake_nodes.kwok(layout, authority, tools["kwok"])]

@@ -20,6 +20,7 @@ class Recipe:
 
     name: str
     group: str
+    # Empty: nothing is built, only the data of the module is wanted.
     package: str
     module: str
     # Without its version variables the API server calls itself v0.0.0 and clients misjudge it.
@@ -55,6 +56,7 @@ _COSIGN = "github.com/sigstore/cosign/v3"
 _FULCIO = "github.com/sigstore/fulcio"
 _TIMESTAMPS = "github.com/sigstore/timestamp-authority/v2"
 _REKOR = "github.com/sigstore/rekor-tiles/v2"
+_GATEWAY_API = "sigs.k8s.io/gateway-api"
 _KWOK_STAGES = tuple(
     f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat", "pod/fast")
 )
@@ -79,6 +81,7 @@ _ALL = (
         data=_KWOK_STAGES,
     ),
     Recipe("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4"),
+    Recipe("gateway-api", "gateway-api", "", _GATEWAY_API, data=("config/crd/standard",)),
     # A Sigstore on this machine, for tests of keyless signatures.
     Recipe("fulcio", "fulcio", _FULCIO, _FULCIO, by_name_only=True),
     Recipe("timestamp-server", "timestamp", ".", _TIMESTAMPS, by_name_only=True),
@@ -88,7 +91,14 @@ _ALL = (
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
 USUAL: tuple[str, ...] = tuple(recipe.name for recipe in _ALL if not recipe.by_name_only)
 
-_CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+_CONTROL_PLANE = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "gateway-api",
+)
 _NODE = ("kubelet", "kube-proxy", "crane", "registry", "registry-with-referrers")
 
 NEEDED: dict[str, tuple[str, ...]] = {

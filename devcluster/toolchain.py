@@ -8,6 +8,7 @@ machine; whoever comes second waits and then finds it done.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -31,6 +32,7 @@ _ENVIRONMENT = {
     "GOWORK": "off",
 }
 _SHOWN_OF_A_FAILURE = 5
+_DATA = "data"
 
 
 def tool(name: str) -> Path:
@@ -60,12 +62,13 @@ def search_path(names: Iterable[str]) -> str:
 
 def data_of(name: str) -> Path:
     """The folder of the files that come with a tool."""
-    return tool(name).parent / "data"
+    return tool(name).parent / _DATA
 
 
 def path_of(recipe: Recipe) -> Path:
     """Where the cache has the tool, or will have it."""
-    return _home() / f"{recipe.name}-{version_of(recipe)}-{_fingerprint(recipe)}" / recipe.name
+    folder = _home() / f"{recipe.name}-{version_of(recipe)}-{_fingerprint(recipe)}"
+    return folder / (recipe.name if recipe.package else _DATA)
 
 
 def version_of(recipe: Recipe) -> str:
@@ -133,9 +136,10 @@ def _build_once(recipe: Recipe, count: str) -> None:
             step(recipe.name, f"building {count}"),
             _finished_or_absent(target.parent) as folder,
         ):
-            flags = recipe.linker_flags(version_of(recipe))
-            _go_build(recipe.source, recipe.package, folder / recipe.name, flags)
-            _copy_data(recipe, folder / "data")
+            if recipe.package:
+                flags = recipe.linker_flags(version_of(recipe))
+                _go_build(recipe.source, recipe.package, folder / recipe.name, flags)
+            _copy_data(recipe, folder / _DATA)
 
 
 @contextmanager
@@ -157,10 +161,10 @@ def _go_build(source: Path, package: str, output: Path, linker_flags: str) -> No
 def _copy_data(recipe: Recipe, folder: Path) -> None:
     if not recipe.data:
         return
-    done = _go(["list", "-m", "-f", "{{.Dir}}", recipe.module], recipe.source)
+    done = _go(["mod", "download", "-json", recipe.module], recipe.source)
     if done.returncode:
         raise BuildError(f"The files of {recipe.module} are not there: {_last_words(done.stderr)}")
-    root = Path(done.stdout.strip())
+    root = Path(json.loads(done.stdout)["Dir"])
     for part in recipe.data:
         shutil.copytree(root / part, folder / part, copy_function=shutil.copyfile)
 

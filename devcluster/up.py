@@ -11,10 +11,12 @@ import shutil
 import socket
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from devcluster import (
     access,
     fake_nodes,
+    gateway,
     images,
     mounts,
     namespace,
@@ -124,7 +126,7 @@ def _bring_up(layout: Layout, wanted: Description, outside_port: int | None) -> 
     stages = plan.stages(layout, wanted.profile, programs, client, port)
     for stage in stages:
         if stage is stages[-1]:
-            _prepare_for_workers(layout, wanted, client)
+            _prepare_for_workers(layout, wanted, client, programs["gateway-api"])
         with step(stage.title, f"starting {', '.join(part.name for part in stage.parts)}"):
             _start_stage(layout, stage, wanted.profile)
     with step("nodes", "waiting until they are Ready"):
@@ -227,13 +229,16 @@ def _await_part(layout: Layout, part: Part, record: Record) -> None:
         time.sleep(_POLL)
 
 
-def _prepare_for_workers(layout: Layout, wanted: Description, client: ApiClient) -> None:
+def _prepare_for_workers(
+    layout: Layout, wanted: Description, client: ApiClient, definitions: Path
+) -> None:
     if wanted.profile == "full":
         images.push_pause(layout)
 
     def create() -> None:
         bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
         client.create(bindings, access.CLUSTER_ADMIN_BINDING)
+        gateway.apply_definitions(client, definitions / gateway.DEFINITIONS)
         if wanted.profile == "api":
             for number in range(wanted.nodes):
                 client.create("/api/v1/nodes", fake_nodes.node(number))
@@ -250,6 +255,7 @@ def _await_nodes(layout: Layout, wanted: Description, client: ApiClient, began: 
     checks = [_node_is_ready(client, name) for name in names]
     if wanted.profile == "full":
         checks.append(_kubelet_reported(client, layout.node_name, began))
+        checks.append(gateway.class_is_accepted(client))
     checks.append(client.check("/api/v1/namespaces/default/serviceaccounts/default"))
     deadline = time.monotonic() + _NODE_DEADLINE
     for check in checks:

@@ -110,3 +110,29 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestCountsWhatUsersWereAnsweredAndNoProbes(t *testing.T) {
+	at := &clock{at: time.Now()}
+	handler := Handler(NewLife(behaviour(t, "FAIL_AFTER=15"), at.now, func(int) {}), "pod-1")
+	get := func(path string) string {
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, path, nil))
+		return recorder.Body.String()
+	}
+	get("/")
+	get("/")
+	at.pass(15)
+	get("/")
+	get("/healthz")
+	scraped := get("/metrics")
+	for _, line := range []string{
+		`http_requests_total{code="200"} 2`,
+		`http_requests_total{code="500"} 1`,
+		`http_request_duration_seconds_bucket{le="+Inf"} 3`,
+		`http_request_duration_seconds_count 3`,
+	} {
+		if !strings.Contains(scraped, line+"\n") {
+			t.Errorf("no line %s in:\n%s", line, scraped)
+		}
+	}
+}

@@ -4,6 +4,7 @@
 //	/         who answers: version, Pod, greeting; 500 once the version fails
 //	/healthz  for probes of the operator: 500 once the version fails
 //	/readyz   for the kubelet: readiness alone
+//	/metrics  for Prometheus: what users of `/` were answered, and how fast
 package main
 
 import (
@@ -63,12 +64,17 @@ func drain(server *http.Server, wait time.Duration) error {
 // Handler answers for one version.
 func Handler(life *Life, pod string) http.Handler {
 	mux := http.NewServeMux()
+	metrics := NewMetrics()
 	mux.HandleFunc("/{$}", func(writer http.ResponseWriter, _ *http.Request) {
+		began := time.Now()
 		life.Visit()
-		writer.Header().Set("Content-Type", "application/json")
+		code := http.StatusOK
 		if life.Failing() {
-			writer.WriteHeader(http.StatusInternalServerError)
+			code = http.StatusInternalServerError
 		}
+		defer func() { metrics.Observe(code, time.Since(began)) }()
+		writer.Header().Set("Content-Type", "application/json")
+		writer.WriteHeader(code)
 		_ = json.NewEncoder(writer).Encode(map[string]string{
 			"version":  life.behaviour.Version,
 			"pod":      pod,
@@ -80,6 +86,10 @@ func Handler(life *Life, pod string) http.Handler {
 	})
 	mux.HandleFunc("/readyz", func(writer http.ResponseWriter, _ *http.Request) {
 		answer(writer, life.Ready())
+	})
+	mux.HandleFunc("/metrics", func(writer http.ResponseWriter, _ *http.Request) {
+		writer.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		_ = metrics.Write(writer)
 	})
 	return mux
 }

@@ -13,7 +13,12 @@ from devcluster.processes import Record, recorded, seen
 
 def run(cluster: str, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command inside, as people do."""
-    argv = [sys.executable, "-m", "devcluster", "exec", "--name", cluster, "--", *command]
+    return devcluster("exec", "--name", cluster, "--", *command)
+
+
+def devcluster(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line itself."""
+    argv = [sys.executable, "-m", "devcluster", *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
 
 

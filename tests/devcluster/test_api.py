@@ -38,6 +38,11 @@ def test_pods_on_fake_nodes_become_ready(api: Cluster, tmp_path: Path) -> None:
     machine.kubectl(api, "wait", "--for=condition=Ready", "pod/imagined", "--timeout=30s")
 
 
+def test_the_gateway_api_is_defined(api: Cluster) -> None:
+    served = machine.kubectl(api, "api-resources", "--api-group=gateway.networking.k8s.io")
+    assert "httproutes" in served
+
+
 def test_it_recovers_and_goes_like_the_full_one(api: Cluster) -> None:
     kill(machine.processes_of(NAME))
     up(NAME, nodes=3)

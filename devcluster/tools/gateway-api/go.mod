@@ -1,0 +1,5 @@
+module immutable-release-operator/devcluster/tools/gateway-api
+
+go 1.26.0
+
+require sigs.k8s.io/gateway-api v1.5.1
