@@ -23,9 +23,10 @@ class ActionSpec(Model):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule("self == oldSelf", "an action never changes; create another one"),
         Rule(
-            "!has(self.revision) || self.action == 'Rollback'",
-            "only Rollback takes a revision",
+            "!has(self.revision) || self.action != 'Retry'",
+            "Retry takes no revision: it is about the one that the spec stands for",
         ),
+        Rule("!self.full || self.action == 'Promote'", "only Promote takes full"),
     )
     release: Annotated[str, Field(description="Release it is about.", max_length=63, min_length=1)]
     action: Annotated[
@@ -38,9 +39,15 @@ class ActionSpec(Model):
     revision: Annotated[
         str | None,
         Field(
-            description="Revision to roll back to; without it, the known-good one.", max_length=253
+            description="Revision to roll back to; without it, the known-good one. For Promote and "
+            "Abort the candidate that is meant: another one is left alone.",
+            max_length=253,
         ),
     ] = None
+    full: Annotated[
+        bool,
+        Field(description="Promote through all steps that are left, not only to the next one."),
+    ] = False
     reason: Annotated[str, Field(description="Why; kept for the record.", max_length=1024)] = ""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Duration, Model, Rule, keyed
+from .base import Duration, Model, Rule, Time, keyed
 from .conditions import Condition
 from .template import PodTemplate
 
@@ -84,10 +84,169 @@ class BlueGreen(Model):
     ] = Promotion.AUTOMATIC
 
 
+class CanaryStep(Model):
+    """A share of the traffic, and what must happen before the next step."""
+
+    weight: Annotated[
+        int,
+        Field(
+            description="Percent of the traffic for the candidate. Without a gateway the share is "
+            "that of its Pods, and never more than half.",
+            ge=0,
+            le=100,
+        ),
+    ]
+    hold: Annotated[
+        Duration,
+        Field(description="How long the step lasts, from the moment that it is in effect."),
+    ] = 0.0
+    pause: Annotated[
+        bool, Field(description="Wait for a ReleaseAction of action Promote after the hold.")
+    ] = False
+    mirror: Annotated[
+        int,
+        Field(
+            description="Percent of requests that are also sent to the candidate, whose answers "
+            "nobody sees. Needs `traffic.gateway`.",
+            ge=0,
+            le=100,
+        ),
+    ] = 0
+
+
+class Canary(Model):
+    """Traffic moves in steps, and all of it goes back the moment that the candidate fails."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.steps.all(s, duration(s.hold) >= duration('0s'))",
+            "a hold is not negative",
+            ".steps",
+        ),
+    )
+    steps: Annotated[
+        tuple[CanaryStep, ...],
+        Field(
+            description="Steps in their order; after the last one all traffic moves.",
+            min_length=1,
+            max_length=32,
+        ),
+    ]
+
+
 class Strategy(Model):
     """How traffic moves from one revision to the next."""
 
-    blue_green: Annotated[BlueGreen, Field(description="Move all traffic at once.")] = BlueGreen()
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!(has(self.blueGreen) && has(self.canary))",
+            "a strategy is one of blueGreen or canary",
+        ),
+    )
+    blue_green: Annotated[
+        BlueGreen | None,
+        Field(description="Move all traffic at once; this is the strategy if none is written."),
+    ] = None
+    canary: Annotated[Canary | None, Field(description="Move traffic in steps.")] = None
+
+
+class ParentReference(Model):
+    """What routes for the release: a Gateway, or a Service in a mesh."""
+
+    group: Annotated[str, Field(description="API group; empty for a Service.", max_length=253)] = (
+        "gateway.networking.k8s.io"
+    )
+    kind: Annotated[Literal["Gateway", "Service"], Field(description="Kind of the parent.")] = (
+        "Gateway"
+    )
+    name: Annotated[str, Field(description="Name of the parent.", max_length=253, min_length=1)]
+    namespace: Annotated[
+        str | None, Field(description="Its namespace, if it is another one.", max_length=63)
+    ] = None
+    section_name: Annotated[
+        str | None, Field(description="Listener to attach to.", max_length=253)
+    ] = None
+    port: Annotated[PortNumber | None, Field(description="Port to attach to.")] = None
+
+
+class Preview(Model):
+    """Requests that reach the candidate before it gets any traffic."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "has(self.header) != has(self.cookie)",
+            "a preview is chosen by exactly one of header or cookie",
+        ),
+    )
+    header: Annotated[
+        str | None,
+        Field(
+            description="Name of the header.",
+            max_length=256,
+            pattern=r"^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$",
+        ),
+    ] = None
+    cookie: Annotated[
+        str | None,
+        Field(description="Name of the cookie.", max_length=64, pattern=r"^[A-Za-z0-9_-]+$"),
+    ] = None
+    value: Annotated[
+        str,
+        Field(
+            description="Value that asks for the candidate.",
+            max_length=256,
+            min_length=1,
+            pattern=r"^[A-Za-z0-9._~-]+$",
+        ),
+    ]
+
+
+class GatewayRoute(Model):
+    """The HTTPRoute that the operator makes and owns."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "self.parentRefs.all(p, p.kind == 'Service' ? p.group == '' : "
+            "p.group == 'gateway.networking.k8s.io')",
+            "a parent of kind Gateway has group gateway.networking.k8s.io, one of kind Service an "
+            "empty group",
+            ".parentRefs",
+        ),
+    )
+    parent_refs: Annotated[
+        tuple[ParentReference, ...],
+        Field(description="What routes for the release.", min_length=1, max_length=8),
+    ]
+    hostnames: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Field(
+                    max_length=253,
+                    pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+                ),
+            ],
+            ...,
+        ],
+        Field(description="Host names that it answers to; without one, all.", max_length=16),
+    ] = ()
+    paths: Annotated[
+        tuple[Annotated[str, Field(max_length=1024, pattern="^/")], ...],
+        Field(description="Path prefixes that it answers to.", min_length=1, max_length=8),
+    ] = ("/",)
+    port: Annotated[
+        Name | None,
+        Field(description="Name of the port in `service.ports`; without it, the first one."),
+    ] = None
+    preview: Annotated[
+        Preview | None, Field(description="How to reach the candidate while it is tested.")
+    ] = None
+
+
+class Traffic(Model):
+    """What carries the traffic, besides Services."""
+
+    gateway: Annotated[GatewayRoute | None, Field(description="Weights by the Gateway API.")] = None
 
 
 class HttpProbe(Model):
@@ -243,6 +402,18 @@ class ReleaseSpec(Model):
             )
             for kind in ("http", "tcp")
         ),
+        Rule(
+            "!has(self.traffic.gateway) || !has(self.traffic.gateway.port) || "
+            "self.service.ports.exists(s, s.name == self.traffic.gateway.port)",
+            "traffic.gateway.port must be a name in `service.ports`",
+            ".traffic.gateway.port",
+        ),
+        Rule(
+            "has(self.traffic.gateway) || !has(self.strategy.canary) || "
+            "self.strategy.canary.steps.all(s, s.mirror == 0)",
+            "mirror needs traffic.gateway: a Service cannot copy requests",
+            ".strategy.canary",
+        ),
     )
     replicas: Annotated[
         int,
@@ -258,6 +429,10 @@ class ReleaseSpec(Model):
         Field(description="Template of the Pods. Every change of it is a new revision."),
     ]
     service: Annotated[ReleaseService, Field(description="How clients reach the release.")]
+    traffic: Annotated[
+        Traffic,
+        Field(description="What carries the traffic; without it Services alone."),
+    ] = Traffic()
     strategy: Annotated[Strategy, Field(description="How traffic moves.")] = Strategy()
     health: Annotated[Health, Field(description="What counts as healthy.")] = Health()
     guard: Annotated[Guard, Field(description="What happens when it stops being healthy.")] = (
@@ -319,6 +494,18 @@ class Revert(Model):
     ] = None
 
 
+class StepStatus(Model):
+    """How far a canary is."""
+
+    index: Annotated[int, Field(description="Step, counted from 1.", ge=1)]
+    count: Annotated[int, Field(description="Number of steps.", ge=1)]
+    weight: Annotated[int, Field(description="Percent that the step asks for.", ge=0, le=100)]
+    since: Annotated[
+        Time | None, Field(description="When it took effect; absent while it is being made.")
+    ] = None
+    until: Annotated[Time | None, Field(description="When its hold ends.")] = None
+
+
 class TrafficShare(Model):
     """Share of the traffic that a revision gets."""
 
@@ -356,6 +543,9 @@ class ReleaseStatus(Model):
             json_schema_extra=keyed("revision"),
         ),
     ] = ()
+    step: Annotated[
+        StepStatus | None, Field(description="Step of the canary that is under way.")
+    ] = None
     # The scale subresource holds it in 32 bits.
     replicas: Annotated[
         int, Field(description="Pods of the active revision.", ge=0, le=2**31 - 1)

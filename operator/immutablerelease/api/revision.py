@@ -7,6 +7,7 @@ from pydantic import Field
 
 from .base import Model, Rule, Time, keyed
 from .conditions import Condition
+from .release import Probe, ServicePort
 from .template import FrozenTemplate
 
 
@@ -177,10 +178,34 @@ class RevisionStatus(Model):
         Time | None, Field(description="When its Deployment was started; the deadline counts.")
     ] = None
     tested_at: Annotated[Time | None, Field(description="When it passed its probes.")] = None
+    step: Annotated[int, Field(description="Steps of the canary that it has passed.", ge=0)] = 0
+    step_at: Annotated[
+        Time | None, Field(description="When the step that it is at took effect.")
+    ] = None
+    approved_step: Annotated[
+        int | None,
+        Field(description="Step whose pause was ended by a ReleaseAction.", ge=0),
+    ] = None
     active_since: Annotated[Time | None, Field(description="When it got the traffic.")] = None
     good_since: Annotated[Time | None, Field(description="When it counted as good.")] = None
     left_at: Annotated[Time | None, Field(description="When it lost the traffic.")] = None
     ready_replicas: Annotated[int, Field(description="Ready Pods.", ge=0)] = 0
+    ports: Annotated[
+        tuple[ServicePort, ...],
+        Field(
+            description="Ports of the Service, as the release last had them for it.",
+            max_length=32,
+            json_schema_extra=keyed("name"),
+        ),
+    ] = ()
+    probes: Annotated[
+        tuple[Probe, ...],
+        Field(
+            description="Probes of the operator, as the release last had them for it.",
+            max_length=16,
+            json_schema_extra=keyed("name"),
+        ),
+    ] = ()
     conditions: Annotated[
         tuple[Condition, ...],
         Field(description="Verified and Healthy.", max_length=16, json_schema_extra=keyed("type")),

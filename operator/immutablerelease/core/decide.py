@@ -52,13 +52,11 @@ def decide(snapshot: Snapshot, now: datetime) -> Plan:
 
 def _probed(draft: Draft) -> dict[str, tuple[Probe, ...]]:
     """Revisions to probe: what serves, what may take over, and the candidate once it is started."""
-    probes = draft.spec.health.probes
-    if not probes:
-        return {}
     return {
-        name: probes
+        name: draft.probes(name)
         for name, status in draft.revisions.items()
         if status.phase is not RevisionPhase.FAILED
+        and draft.probes(name)
         and draft.pods(name)
         and desired(draft, name) > 0
     }

@@ -10,9 +10,10 @@ from typing import Any
 
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.objects import Revision
-from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
+from immutablerelease.api.release import Probe, ReleaseSpec, ReleaseStatus, ServicePort
 from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 
+from . import terms
 from .plan import Event, EventType, Intent, MoveTraffic, Plan, Resolve, Verify
 from .signals import Health
 from .snapshot import DeploymentView, PodView, RouteRecord, Snapshot
@@ -116,6 +117,14 @@ class Draft:
     def serving(self, name: str) -> tuple[PodView, ...]:
         """Pods of a revision that can take traffic."""
         return tuple(pod for pod in self.pods(name) if pod.serving)
+
+    def ports(self, name: str) -> tuple[ServicePort, ...]:
+        """Ports of the Services while they lead to a revision."""
+        return self.spec.service.ports if name == self.wanted else terms.ports(self.snapshot, name)
+
+    def probes(self, name: str) -> tuple[Probe, ...]:
+        """Probes that the Pods of a revision are asked."""
+        return self.spec.health.probes if name == self.wanted else terms.probes(self.snapshot, name)
 
     def verified(self, name: str) -> bool:
         """Whether its images were verified, by whichever policies held then."""

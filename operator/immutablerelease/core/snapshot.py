@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from immutablerelease.api.objects import Action, Release, Revision
+from immutablerelease.api.release import ServicePort
 from immutablerelease.api.revision import (
     ContainerEvidence,
     FrozenConfig,
@@ -74,6 +75,28 @@ class RouteRecord:
     at: datetime
     previous: str | None = None
     action: str | None = None
+    # Revision that gets a part of the traffic, or is about to.
+    candidate: str | None = None
+    # Percent of the traffic for the candidate.
+    weight: int = 0
+    # Percent of the requests that are copied to it.
+    mirror: int = 0
+
+
+@dataclass(frozen=True)
+class GatewayView:
+    """The HTTPRoute of the release, and what its parents make of it."""
+
+    # The record on it; None while there is no HTTPRoute.
+    record: RouteRecord | None = None
+    # Whether its rules are what its record and the release ask for.
+    faithful: bool = True
+    # Whether every parent has accepted this generation and resolved what it refers to.
+    accepted: bool = False
+    # Whether every address of every parent answers by this configuration.
+    proven: bool = False
+    # What is missing, for a message.
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,8 +109,11 @@ class Route:
     selected: str | None
     # Names of the ready Pods that the Service's EndpointSlices hold.
     endpoints: frozenset[str] = frozenset()
-    # Whether ports and the rest are as the release wants them.
-    current: bool = True
+    # Ports of the Service; without one there are none.
+    ports: tuple[ServicePort, ...] = ()
+    # Whether nothing was added that would take traffic elsewhere.
+    untouched: bool = True
+    gateway: GatewayView = GatewayView()
 
 
 @dataclass(frozen=True)

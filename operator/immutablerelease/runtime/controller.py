@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
+from immutablerelease.core import terms
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import Event, Plan, StartRevision
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
@@ -246,7 +247,7 @@ def probe_ports(snapshot: Snapshot, revision: str) -> dict[str, int]:
         for port in container.get("ports") or ():
             if "name" in port:
                 named[port["name"]] = port["containerPort"]
-    for port in snapshot.release.spec.service.ports:
+    for port in terms.ports(snapshot, revision):
         target = port.target_port
         number = named.get(target) if isinstance(target, str) else target
         if number is not None:

@@ -15,6 +15,7 @@ from immutablerelease.api.meta import (
     REVISION_LABEL,
 )
 from immutablerelease.api.objects import Revision, owner
+from immutablerelease.core import terms
 from immutablerelease.core.plan import (
     DeleteFrozen,
     DeleteRevision,
@@ -108,13 +109,18 @@ class Executor:
         )
         if not any(pod_view(pod).serving for pod in pods):
             raise NotReady(f"no Pod of {record.revision} is ready")
-        await self._direct(snapshot, release_service(release, record), found)
+        await self._direct(
+            snapshot,
+            release_service(release, record, terms.ports(snapshot, record.revision)),
+            found,
+        )
 
     async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
         record = snapshot.route.record
         if record is not None:
             found = await self._check_name(snapshot, SERVICES, snapshot.release.metadata.name)
-            await self._direct(snapshot, release_service(snapshot.release, record), found)
+            ports = terms.ports(snapshot, record.revision)
+            await self._direct(snapshot, release_service(snapshot.release, record, ports), found)
 
     async def _direct(
         self, snapshot: Snapshot, service: dict[str, Any], found: Object | None
@@ -153,7 +159,8 @@ class Executor:
 
     async def _start_revision(self, snapshot: Snapshot, intent: StartRevision) -> None:
         revision = snapshot.revisions[intent.revision]
-        await self._create(snapshot, SERVICES, revision_service(snapshot.release, revision))
+        ports = terms.ports(snapshot, intent.revision)
+        await self._create(snapshot, SERVICES, revision_service(snapshot.release, revision, ports))
         await self._create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
 
     async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:

@@ -6,9 +6,12 @@ one write and a crash can never separate them.
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+
+from pydantic import ValidationError
 
 from immutablerelease.api.base import format_time
 from immutablerelease.api.meta import (
@@ -19,12 +22,15 @@ from immutablerelease.api.meta import (
     ROUTE_ANNOTATION,
 )
 from immutablerelease.api.objects import Release, Revision, owner
+from immutablerelease.api.release import ServicePort
 from immutablerelease.core.snapshot import Route, RouteRecord
 
 Object = Mapping[str, Any]
 
 
-def release_service(release: Release, record: RouteRecord) -> dict[str, Any]:
+def release_service(
+    release: Release, record: RouteRecord, ports: Iterable[ServicePort]
+) -> dict[str, Any]:
     """The Service that clients use, pointing at the revision that the record names."""
     name = release.metadata.name
     return {
@@ -39,7 +45,7 @@ def release_service(release: Release, record: RouteRecord) -> dict[str, Any]:
         },
         "spec": {
             "selector": {RELEASE_LABEL: name, REVISION_LABEL: record.revision},
-            "ports": _ports(release),
+            "ports": [port.wire() for port in ports],
             # Owned so that they are taken back when somebody sets them.
             "externalIPs": [],
             "publishNotReadyAddresses": False,
@@ -47,7 +53,9 @@ def release_service(release: Release, record: RouteRecord) -> dict[str, Any]:
     }
 
 
-def revision_service(release: Release, revision: Revision) -> dict[str, Any]:
+def revision_service(
+    release: Release, revision: Revision, ports: Iterable[ServicePort]
+) -> dict[str, Any]:
     """The Service of one revision, for previews; it never moves."""
     name = revision.metadata.name
     labels = {RELEASE_LABEL: release.metadata.name, REVISION_LABEL: name}
@@ -60,7 +68,7 @@ def revision_service(release: Release, revision: Revision) -> dict[str, Any]:
             "labels": {MANAGED_BY_LABEL: MANAGER, **labels},
             "ownerReferences": [owner("ReleaseRevision", name, revision.metadata.uid)],
         },
-        "spec": {"selector": labels, "ports": _ports(release)},
+        "spec": {"selector": labels, "ports": [port.wire() for port in ports]},
     }
 
 
@@ -74,7 +82,8 @@ def read_route(release: Release, service: Object | None, slices: Iterable[Object
         record=read_record(service["metadata"].get("annotations", {}).get(ROUTE_ANNOTATION)),
         selected=selector.get(REVISION_LABEL) if named else None,
         endpoints=_endpoints(release.metadata.name, slices),
-        current=_current(release, service),
+        ports=_ports(service),
+        untouched=_untouched(service),
     )
 
 
@@ -95,22 +104,19 @@ def read_record(text: str | None) -> RouteRecord | None:
         return None
 
 
-def _ports(release: Release) -> list[dict[str, Any]]:
-    return [port.wire() for port in release.spec.service.ports]
+def _ports(service: Object) -> tuple[ServicePort, ...]:
+    """Ports of a Service; one that no release could have asked for is passed over."""
+    ports = []
+    for port in service["spec"].get("ports") or ():
+        with suppress(ValidationError):
+            known = {key: value for key, value in port.items() if key != "nodePort"}
+            ports.append(ServicePort.model_validate(known))
+    return tuple(ports)
 
 
-def _current(release: Release, service: Object) -> bool:
-    """Whether the Service has the ports that the release wants, and no tricks added.
-
-    A port that somebody added leads to the same Pods; it is not ours to remove.
-    """
+def _untouched(service: Object) -> bool:
     spec = service["spec"]
-    live = [
-        {key: value for key, value in port.items() if key != "nodePort"}
-        for port in spec.get("ports", [])
-    ]
-    harmless = not spec.get("externalIPs") and not spec.get("publishNotReadyAddresses")
-    return harmless and all(port in live for port in _ports(release))
+    return not spec.get("externalIPs") and not spec.get("publishNotReadyAddresses")
 
 
 def _endpoints(release: str, slices: Iterable[Object]) -> frozenset[str]:

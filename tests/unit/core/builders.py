@@ -1,6 +1,7 @@
 """Builders of snapshots: each has a whole, healthy default, so that a case shows what differs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -207,19 +208,35 @@ def snapshot(
         **{
             "release": of,
             "template_hash": TEMPLATE_HASH,
-            "revisions": {one.metadata.name: one for one in revisions},
+            "revisions": {one.metadata.name: _with_terms(one, of) for one in revisions},
             "deployments": {
                 name: DeploymentView(name, size, observed=True, available=size, intact=True)
                 for name, size in sizes.items()
             },
             "pods": {name: made for name, (made, _) in running.items()},
             "probes": {name: known for name, (_, known) in running.items()},
-            "route": route or (Route(record(serves), serves) if serves else Route(None, None)),
+            "route": _with_ports(route, of) if route else _route(serves, of),
             "services": frozenset(sizes),
             "policies": POLICIES,
             **more,
         }
     )
+
+
+def _with_terms(one: Revision, of: Release) -> Revision:
+    """A revision whose manifest named the ports and probes of the present one."""
+    if one.status.ports:
+        return one
+    fields = {"ports": of.spec.service.ports, "probes": of.spec.health.probes}
+    return replace(one, status=one.status.model_copy(update=fields))
+
+
+def _with_ports(route: Route, of: Release) -> Route:
+    return route if route.ports else replace(route, ports=of.spec.service.ports)
+
+
+def _route(serves: str | None, of: Release) -> Route:
+    return _with_ports(Route(record(serves), serves), of) if serves else Route(None, None)
 
 
 # --- reading plans ------------------------------------------------------------------------------

@@ -343,7 +343,7 @@ class Cluster(ApiServer):
     def tamper_ports(self) -> None:
         """Change the ports of the Service."""
         if self.service is not None:
-            self.write("Service", NAME, replace(self.service, current=False), spec=True)
+            self.write("Service", NAME, replace(self.service, untouched=False), spec=True)
 
     def tamper_record(self, revision: str) -> None:
         """Forge the record of why the traffic goes where it goes."""

@@ -1,12 +1,13 @@
 """How a run must end once nothing goes wrong any more: settled, serving what it should, tidy."""
 
-from immutablerelease.api.release import OnFailure, Promotion
+from immutablerelease.api.release import OnFailure
 from immutablerelease.api.revision import RevisionPhase
 
 from .cluster import Cluster
 from .invariants import REFUSED, require
 from .objects import NAME
 from .simulator import Faults, Operator
+from .stage import manual
 
 # Longer than any wait of the release that `stage` makes.
 QUIET = 75
@@ -94,8 +95,8 @@ def _wanted(cluster: Cluster) -> None:
     require(5, cluster.find("Revision", wanted) is not None, f"{wanted} is not recorded")
     require(5, image.endswith(cluster.version_of(wanted)), f"{wanted} is not what is wanted")
     phase = cluster.status(wanted).phase
-    manual = spec.strategy.blue_green.promotion is Promotion.MANUAL
-    waits = manual and cluster.status(wanted).tested_at is not None
+
+    waits = manual(spec) and cluster.status(wanted).tested_at is not None
     ended = phase in (*REFUSED, RevisionPhase.ACTIVE)
     require(5, ended or waits, f"{wanted} stays {phase}: {cluster.status(wanted).message}")
 

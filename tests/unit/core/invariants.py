@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from immutablerelease.api.action import ActionKind
-from immutablerelease.api.release import Promotion
 from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import (
@@ -27,6 +26,7 @@ from immutablerelease.core.probing import Outcome
 from immutablerelease.core.snapshot import Route, Snapshot
 
 from .cluster import Cluster
+from .stage import manual
 
 REFUSED = (RevisionPhase.FAILED, RevisionPhase.REJECTED)
 FAR = (timedelta(minutes=5), timedelta(hours=6), timedelta(days=30))
@@ -148,7 +148,7 @@ class Invariants:
             replace(snapshot, policies="others", resolution=None, verdicts={}),
             replace(snapshot, refusals={leaving or "": "quota"}, services=services),
             replace(snapshot, conflicts=(f"Deployment/{leaving}",)),
-            replace(snapshot, route=replace(snapshot.route, current=False)),
+            replace(snapshot, route=replace(snapshot.route, untouched=False)),
             replace(snapshot, deployments=deployments)
             if "TemplateChanged" not in move.record.message
             else snapshot,
@@ -253,7 +253,7 @@ class Invariants:
                 passing = state is not None and state.outcome is Outcome.PASSING
                 require(4, passing, f"{target} is promoted, {probe.name} on {pod.name}: {state}")
         require(4, not spec.paused, f"{target} is promoted while the release is paused")
-        if spec.strategy.blue_green.promotion is Promotion.MANUAL:
+        if manual(spec):
             asked = any(
                 stored.body.spec.action is ActionKind.PROMOTE
                 for stored in self.cluster.all("Action")

@@ -60,7 +60,7 @@ class ServiceBody:
 
     selected: str | None
     record: RouteRecord | None
-    current: bool = True
+    untouched: bool = True
 
 
 @dataclass(frozen=True)

@@ -328,7 +328,8 @@ class Operator:
             return Route(None, None)
         body: ServiceBody = service.body
         names = endpoints.body if endpoints else frozenset()
-        return Route(body.record, body.selected, names, body.current)
+        ports = self.cluster.spec.service.ports
+        return Route(body.record, body.selected, names, ports, untouched=body.untouched)
 
     def _actions(self) -> tuple[Action, ...]:
         pending = [

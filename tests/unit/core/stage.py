@@ -48,3 +48,9 @@ def release_spec(
             "historyLimit": history,
         }
     )
+
+
+def manual(spec: ReleaseSpec) -> bool:
+    """Whether a blue-green release waits for somebody's word."""
+    blue_green = spec.strategy.blue_green
+    return blue_green is not None and blue_green.promotion is Promotion.MANUAL

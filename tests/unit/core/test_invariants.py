@@ -23,7 +23,7 @@ from .cluster import Behaviour, Cluster
 from .ending import heal, settle, warm_target
 from .invariants import Invariants, require
 from .simulator import Faults, Operator
-from .stage import VERSIONS, release_spec
+from .stage import VERSIONS, manual, release_spec
 from .tampering import CHANGES, TAMPERING
 
 # A run is dear: some thousand decisions. Shrinking one for an hour is worth less than searching on.
@@ -106,7 +106,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.cluster.change(paused=False, replicas=max(1, self.cluster.spec.replicas))
         self.cluster.deploy(version)
         self._wait(8)
-        if self.cluster.spec.strategy.blue_green.promotion is Promotion.MANUAL:
+        if manual(self.cluster.spec):
             self.cluster.act(ActionKind.PROMOTE)
         self._wait(seconds)
 

@@ -144,7 +144,7 @@ def test_what_has_no_pods_left_retires() -> None:
 
 
 def test_ports_are_brought_up_to_date_only_when_no_traffic_moves() -> None:
-    stale = Route(record("now"), "now", current=False)
+    stale = Route(record("now"), "now", untouched=False)
     assert intents(plan(scene(route=stale)), EnsureService) == [EnsureService()]
     old = revision("old", SUPERSEDED, left_at=ago(20), **SERVED)
     running = {"now": pods("now", 2, failing()), "old": pods("old", 2, passing())}
@@ -157,8 +157,8 @@ def test_ports_are_left_where_the_record_or_the_selector_is_not_to_be_trusted() 
     other = revision("other", RETIRED, verdict=None)
     dead = {"now": pods("now", 2, ready=False)}
     for route in (
-        Route(record("other", at=1), "other", current=False),
-        Route(record("now"), "other", current=False),
+        Route(record("other", at=1), "other", untouched=False),
+        Route(record("now"), "other", untouched=False),
     ):
         assert intents(plan(scene(other, route=route, running=dead)), EnsureService) == []
 

@@ -85,7 +85,7 @@ class Writer:
         if live is None:
             return []
         self._check(intent)
-        return [self._cluster.write("Service", NAME, replace(live, current=True), spec=True)]
+        return [self._cluster.write("Service", NAME, replace(live, untouched=True), spec=True)]
 
     def _record(self, intent: RecordRevision) -> list[Stored]:
         self._check(intent)

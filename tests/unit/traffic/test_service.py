@@ -29,6 +29,7 @@ RELEASE = Release.read(
         },
     }
 )
+PORTS = RELEASE.spec.service.ports
 
 
 @given(st.text(), st.text(), st.none() | st.text(), st.none() | st.text())
@@ -47,14 +48,15 @@ def test_an_unreadable_record_counts_as_none(text: str | None) -> None:
 
 
 def test_the_selector_names_the_recorded_revision() -> None:
-    service = release_service(RELEASE, RECORD)
+    service = release_service(RELEASE, RECORD, PORTS)
     assert service["spec"]["selector"] == {RELEASE_LABEL: "shop", REVISION_LABEL: "shop-0"}
     route = read_route(RELEASE, service, ())
-    assert (route.record, route.selected, route.current) == (RECORD, "shop-0", True)
+    assert (route.record, route.selected, route.ports) == (RECORD, "shop-0", PORTS)
+    assert route.untouched
 
 
 def _tampered(**spec: Any) -> dict[str, Any]:
-    service = release_service(RELEASE, RECORD)
+    service = release_service(RELEASE, RECORD, PORTS)
     service["spec"].update(spec)
     return service
 
@@ -85,7 +87,13 @@ def test_a_changed_selector_is_seen(selector: Any, selected: str | None) -> None
     ],
 )
 def test_a_service_that_is_not_as_wanted_is_out_of_date(spec: dict[str, Any]) -> None:
-    assert not read_route(RELEASE, _tampered(**spec), ()).current
+    route = read_route(RELEASE, _tampered(**spec), ())
+    assert (route.ports, route.untouched) != (PORTS, True)
+
+
+def test_a_port_that_no_release_could_ask_for_is_passed_over() -> None:
+    odd = {"name": "", "port": 80, "targetPort": 8080, "protocol": "TCP"}
+    assert read_route(RELEASE, _tampered(ports=[odd]), ()).ports == ()
 
 
 def test_only_ready_pods_of_the_releases_own_service_are_endpoints() -> None:
@@ -100,10 +108,10 @@ def test_only_ready_pods_of_the_releases_own_service_are_endpoints() -> None:
 
     slices = [item("shop", ("a", True), ("b", False)), item("shop-0", ("c", True)), item("shop")]
     slices[2]["endpoints"] = None
-    route = read_route(RELEASE, release_service(RELEASE, RECORD), slices)
+    route = read_route(RELEASE, release_service(RELEASE, RECORD, PORTS), slices)
     assert route.endpoints == {"a"}
 
 
 def test_the_record_is_an_annotation_of_the_same_write() -> None:
-    service = release_service(RELEASE, replace(RECORD, previous="shop-1"))
+    service = release_service(RELEASE, replace(RECORD, previous="shop-1"), PORTS)
     assert '"previous": "shop-1"' in service["metadata"]["annotations"][ROUTE_ANNOTATION]

@@ -88,7 +88,7 @@ def _late(draft: Draft, name: str) -> tuple[str, str] | None:
         return None
     serving, states = draft.serving(name), draft.snapshot.probes.get(name, {})
     ready = len(serving) >= size(draft, name)
-    if draft.moved or (ready and signals.unasked(serving, draft.spec.health.probes, states)):
+    if draft.moved or (ready and signals.unasked(serving, draft.probes(name), states)):
         # An operator that was away has not asked yet; that is not the candidate's fault.
         draft.wake(draft.now + timedelta(seconds=1))
         return None
@@ -101,7 +101,7 @@ def _missing(draft: Draft, name: str) -> str:
     if len(serving) < needed:
         return f"{len(serving)} of {needed} Pods ready{signals.waiting_for(pods)}"
     states = draft.snapshot.probes.get(name, {})
-    pending = signals.pending_probes(serving, draft.spec.health.probes, states)
+    pending = signals.pending_probes(serving, draft.probes(name), states)
     return f"probe {', '.join(pending)} has not passed" if pending else "nothing is missing"
 
 
@@ -120,7 +120,7 @@ def _test(draft: Draft, name: str) -> None:
     serving = draft.serving(name)
     states = draft.snapshot.probes.get(name, {})
     passed = len(serving) >= size(draft, name) and signals.all_pass(
-        serving, draft.spec.health.probes, states
+        serving, draft.probes(name), states
     )
     if not passed:
         return

@@ -5,7 +5,7 @@ serve.
 """
 
 from immutablerelease.api.conditions import Status
-from immutablerelease.api.release import Promotion
+from immutablerelease.api.release import BlueGreen, Promotion
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import IN_FLIGHT, Draft
@@ -42,7 +42,7 @@ def full_size(draft: Draft) -> int:
 
 def size(draft: Draft, name: str) -> int:
     """Pods that the candidate needs where it is now."""
-    preview = draft.spec.strategy.blue_green.preview_replicas
+    preview = _blue_green(draft).preview_replicas
     growing = draft.revisions[name].tested_at is not None and may_promote(draft, name)
     if preview is None or growing:
         return full_size(draft)
@@ -51,7 +51,7 @@ def size(draft: Draft, name: str) -> int:
 
 def may_promote(draft: Draft, name: str) -> bool:
     """Whether nobody's word is missing."""
-    automatic = draft.spec.strategy.blue_green.promotion is Promotion.AUTOMATIC
+    automatic = _blue_green(draft).promotion is Promotion.AUTOMATIC
     return automatic or draft.revisions[name].approved
 
 
@@ -64,6 +64,10 @@ def drains(draft: Draft, name: str) -> bool:
     """Whether it lost the traffic a moment ago."""
     left = draft.revisions[name].left_at
     return left is not None and not draft.elapsed(left, DRAIN)
+
+
+def _blue_green(draft: Draft) -> BlueGreen:
+    return draft.spec.strategy.blue_green or BlueGreen()
 
 
 def _testing(draft: Draft, name: str) -> bool:

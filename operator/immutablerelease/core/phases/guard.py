@@ -84,8 +84,7 @@ def _nothing_ready(draft: Draft, name: str, pods: Sequence[PodView]) -> Health:
 def _pods_health(
     draft: Draft, name: str, pods: Sequence[PodView], serving: Sequence[PodView]
 ) -> Health:
-    probes = draft.spec.health.probes
-    states = draft.snapshot.probes.get(name, {})
+    probes, states = draft.probes(name), draft.snapshot.probes.get(name, {})
     failing = failures(draft, name, serving)
     crashes = {pod.uid: text for pod in pods if (text := signals.crashing(pod))}
     condemned = {**failing, **crashes}
@@ -147,17 +146,17 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
         _start_target(draft, active, name, health)
     elif target.fitness is Fitness.FAILING:
         _hold(draft, active, "TargetFailsToo", target.message)
-    _look_again(draft)
+    _look_again(draft, name)
 
 
 def _failing(draft: Draft, name: str) -> Failing | None:
     states = draft.snapshot.probes.get(name, {})
-    return signals.failing(draft.serving(name), draft.spec.health.probes, states, draft.now)
+    return signals.failing(draft.serving(name), draft.probes(name), states, draft.now)
 
 
-def _look_again(draft: Draft) -> None:
+def _look_again(draft: Draft, name: str) -> None:
     """Single answers of probes make no events, and the next one may be all that is missing."""
-    intervals = [probe.interval for probe in draft.spec.health.probes]
+    intervals = [probe.interval for probe in draft.probes(name)]
     if intervals and not draft.moved:
         draft.wake(draft.now + timedelta(seconds=max(0.1, min(intervals))))
 

@@ -17,7 +17,7 @@ def failures(draft: Draft, name: str, pods: Sequence[PodView]) -> dict[str, str]
     A Pod that failed before it was ready needs more attempts. No event tells of those, since the
     verdict on the probe stays the same: so they are waited for.
     """
-    probes, states = draft.spec.health.probes, draft.snapshot.probes.get(name, {})
+    probes, states = draft.probes(name), draft.snapshot.probes.get(name, {})
     for time in signals.counts_from(pods, probes, states):
         draft.wake(max(time, draft.now) + _LATER)
     return signals.probe_failures(pods, probes, states)

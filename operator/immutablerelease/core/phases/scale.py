@@ -27,8 +27,14 @@ def scale(draft: Draft) -> None:
 def _ensure_service(draft: Draft) -> None:
     """Only where it points to the right place already: anywhere else it takes a look and a move."""
     record, route = draft.record, draft.snapshot.route
-    settled = record is not None and route.record == record and route.selected == record.revision
-    if settled and not route.current and not draft.moved:
+    if record is None:
+        return
+    settled = route.record == record and route.selected == record.revision
+    if not settled or draft.moved:
+        return
+    # A port that somebody added leads to the same Pods; it is not ours to remove.
+    missing = set(draft.ports(record.revision)) - set(route.ports)
+    if missing or not route.untouched:
         draft.do_later(EnsureService())
 
 

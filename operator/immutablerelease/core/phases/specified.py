@@ -3,6 +3,7 @@
 from immutablerelease.api.release import Source
 from immutablerelease.api.revision import RevisionPhase, RevisionSpec, RevisionStatus
 
+from .. import terms
 from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..identity import revision_name
 from ..plan import EventType, RecordRevision, Resolve
@@ -11,20 +12,24 @@ from ..snapshot import Resolution
 
 def identify(draft: Draft) -> None:
     """Find the revision of the present spec, or have its template resolved."""
-    source = draft.status.source
-    if (
-        source is not None
-        and source.template_hash == draft.snapshot.template_hash
-        and source.revision in draft.revisions
-    ):
-        draft.wanted = source.revision
+    standing = terms.standing(draft.snapshot)
+    if standing is not None:
+        draft.wanted = standing
     elif (recorded := _recorded(draft)) is not None:
         draft.wanted = recorded
         _remember(draft, recorded)
     elif not draft.spec.paused:
         _resolve(draft)
+    _keep_terms(draft)
     _supersede(draft)
     _return(draft)
+
+
+def _keep_terms(draft: Draft) -> None:
+    """What the manifest says for the revision that it stands for stays with that revision."""
+    name = draft.wanted
+    if name is not None:
+        draft.change(name, ports=draft.ports(name), probes=draft.probes(name))
 
 
 def _recorded(draft: Draft) -> str | None:

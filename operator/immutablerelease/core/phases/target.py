@@ -50,7 +50,7 @@ def examine(draft: Draft, name: str, leaving: Failing | None = None) -> Target:
     pods = draft.serving(name)
     if not pods:
         return Target(name, Fitness.COLD)
-    probes = draft.spec.health.probes
+    probes = draft.probes(name)
     states = draft.snapshot.probes.get(name, {})
     if any(signals.answers(pod, probes, states, leaving) for pod in pods):
         revert = draft.status.revert
@@ -70,7 +70,7 @@ def full(draft: Draft, name: str) -> bool:
 def passes(draft: Draft, name: str) -> bool:
     """Whether it has ready Pods and all of them pass all probes."""
     states = draft.snapshot.probes.get(name, {})
-    return signals.all_pass(draft.serving(name), draft.spec.health.probes, states)
+    return signals.all_pass(draft.serving(name), draft.probes(name), states)
 
 
 def _refusal(draft: Draft, name: str, pods: tuple[PodView, ...]) -> str:
