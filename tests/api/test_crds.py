@@ -34,7 +34,8 @@ def test_defaults_are_filled_in_and_the_template_is_left_as_it_is(kubectl: Kubec
         "replicas": 1,
         "template": template,
         "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]},
-        "strategy": {"blueGreen": {"promotion": "Automatic"}},
+        "traffic": {},
+        "strategy": {},
         "health": {
             "progressDeadline": "5m",
             "bake": "10m",

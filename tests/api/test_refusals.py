@@ -197,8 +197,25 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         "spec.images[0].image in body should match '^.+@sha256:[a-f0-9]{64}$'",
     ),
     "an action that names a revision where that means nothing": (
-        action(spec__revision="shop-0123456789"),
-        "spec: Invalid value: only Rollback takes a revision",
+        action(spec__action="Retry", spec__revision="shop-0123456789"),
+        "spec: Invalid value: Retry takes no revision: it is about the one that the spec stands "
+        "for",
+    ),
+    "an action that is in full where there is nothing to leave out": (
+        action(spec__action="Abort", spec__full=True),
+        "spec: Invalid value: only Promote takes full",
+    ),
+    "two strategies": (
+        release(
+            spec__strategy__blueGreen={"promotion": "Manual"},
+            spec__strategy__canary={"steps": [{"weight": 10}]},
+        ),
+        "spec.strategy: Invalid value: a strategy is one of blueGreen or canary",
+    ),
+    "requests copied by a Service": (
+        release(spec__strategy__canary={"steps": [{"weight": 10, "mirror": 10}]}),
+        "spec.strategy.canary: Invalid value: mirror needs traffic.gateway: a Service cannot copy "
+        "requests",
     ),
     "an action that nobody can carry out": (
         action(spec__action="Delete"),
