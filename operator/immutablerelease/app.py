@@ -36,6 +36,7 @@ from immutablerelease.runtime.liveness import Health
 from immutablerelease.runtime.logs import set_up_logging
 from immutablerelease.runtime.metrics import Metrics
 from immutablerelease.runtime.observe import Observer
+from immutablerelease.runtime.policy_status import PolicyStatuses
 from immutablerelease.runtime.proving import Prover
 from immutablerelease.runtime.queue import WorkQueue, run_workers
 from immutablerelease.runtime.store import Store
@@ -124,10 +125,21 @@ class App:
             on_lost=self._lost,
             jitter=jitter,
         )
+        self.policies: WorkQueue[str] = WorkQueue(jitter=jitter)
+        self.policy_statuses = PolicyStatuses(
+            api,
+            store,
+            trust=trust,
+            judge=self.verifier,
+            queue=self.policies,
+            now=now,
+            leading=lambda: self.elector.leading,
+        )
         self.watching = Watching(
             api,
             store,
             enqueue=self.queue.add,
+            policy_changed=self.policies.add,
             namespaces=options.namespaces,
             watches=self.health.watches,
             pruned=observer.forget,
@@ -169,9 +181,11 @@ class App:
             group.create_task(self.watching.watch(stop), name="watching")
             group.create_task(self.watching.resync(stop), name="resync")
             workers = group.create_task(run_workers(self.queue, self.controller.handle, WORKERS))
+            group.create_task(run_workers(self.policies, self.policy_statuses.handle, 1))
             events = group.create_task(self.events.run(), name="events")
             await stop.wait()
             log.info("stopping")
+            self.policies.shut_down()
             self.queue.shut_down()
             await workers
             await self.events.drain(STOP_SECONDS)

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     JsonValue,
     PlainSerializer,
+    ValidationError,
     WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
@@ -102,3 +103,9 @@ Time = Annotated[
     PlainSerializer(format_time, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+
+
+def first_problem(error: ValidationError) -> str:
+    """Where in the spec the first thing is wrong, and what; without what stands there."""
+    first = error.errors(include_input=False, include_context=False, include_url=False)[0]
+    return f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from immutablerelease.api.base import first_problem
 from immutablerelease.api.meta import API_VERSION
-from immutablerelease.api.policy import Policy
+from immutablerelease.api.policy import Policy, PolicySpec
 from immutablerelease.verification.trust import Place, Trust, references, secret_text
 
 # One object of Kubernetes has at most 1.5 MiB.
@@ -138,13 +139,13 @@ def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
         raise BadInput(f"{path}: a ReleasePolicy of apiVersion {found}, expected {API_VERSION}")
     _named(path, "ReleasePolicy", document)
     try:
+        # The API server refuses a field that it does not know, and so must this.
+        PolicySpec.model_validate(document["spec"], extra="forbid")
         return Policy.read({**document, "status": {}})
     except KeyError as error:
         raise BadInput(f"{path}: a ReleasePolicy lacks {error}") from error
     except ValidationError as error:
-        first = error.errors(include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{path}: spec.{where}: {first['msg']}") from error
+        raise BadInput(f"{path}: {first_problem(error)}") from error
 
 
 def _named(path: Path, kind: str, document: Mapping[str, Any]) -> tuple[str, str]:

@@ -50,6 +50,7 @@ class Watching:
         store: Store,
         *,
         enqueue: Callable[[Key], None],
+        policy_changed: Callable[[str], None],
         namespaces: Sequence[str],
         watches: Watches,
         pruned: Callable[[Iterable[str]], None],
@@ -57,6 +58,7 @@ class Watching:
         self._api = api
         self._store = store
         self._enqueue = enqueue
+        self._policy_changed = policy_changed
         self._namespaces = tuple(namespaces)
         self._watches = watches
         self._pruned = pruned
@@ -67,6 +69,8 @@ class Watching:
             for namespace in self._scopes(kind):
                 await self._list(kind, namespace)
         self._enqueue_all()
+        for _, name in self._store.names(POLICIES):
+            self._policy_changed(name)
 
     async def resync(self, stop: asyncio.Event) -> None:
         """List everything again now and then, until stopped."""
@@ -122,6 +126,7 @@ class Watching:
         elif kind is ACTIONS:
             self._enqueue(Key(namespace, obj["spec"]["release"]))
         elif kind is POLICIES:
+            self._policy_changed(metadata["name"])
             self._enqueue_all()
         elif kind is NAMESPACES:
             for known, name in self._store.names(RELEASES, metadata["name"]):

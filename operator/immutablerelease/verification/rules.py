@@ -56,6 +56,20 @@ class RuleEvaluator:
         for rule, answer in zip(rules, answers, strict=True):
             _require_true(rule, answer)
 
+    async def compile(self, rules: Sequence[PredicateRule]) -> None:
+        """Raises unless every rule is one, whatever it may be asked about.
+
+        Raises:
+            InvalidPolicy: a rule does not compile, or is not of type bool.
+            RuleFailed: the rules take too long even where there is nothing to look at.
+            RulesUnavailable: there was no answer in time.
+        """
+        if not rules:
+            return
+        question = {"predicate": None, "now": self._clock().isoformat()}
+        for rule, answer in zip(rules, await self._ask(rules, question), strict=True):
+            _require_valid(rule, answer)
+
     async def _ask(
         self, rules: Sequence[PredicateRule], question: dict[str, Any]
     ) -> list[dict[str, Any]]:
@@ -104,9 +118,13 @@ class RuleEvaluator:
         return worker.returncode, output
 
 
-def _require_true(rule: PredicateRule, answer: dict[str, Any]) -> None:
+def _require_valid(rule: PredicateRule, answer: dict[str, Any]) -> None:
     if "invalid" in answer:
         raise InvalidPolicy(f"the rule {quote(rule.expression)}: {quote(answer['invalid'])}")
+
+
+def _require_true(rule: PredicateRule, answer: dict[str, Any]) -> None:
+    _require_valid(rule, answer)
     if "failed" in answer:
         raise RuleFailed(f"{rule.message} ({quote(rule.expression)}: {quote(answer['failed'])})")
     if answer.get("value") is not True:

@@ -31,6 +31,7 @@ from .reference import Reference, parse_reference
 from .registry import Registry
 from .resolve import Resolved, resolve
 from .rules import RuleEvaluator
+from .soundness import require_sound
 from .transport import Limits, Transport
 from .trust import NO_TRUST, Trust
 from .verdict import ImageUse, Outcome, Verdict, combine_images
@@ -142,6 +143,15 @@ class Verifier:
         if self._observer is not None:
             self._observer.on_verdict(verdict, self._clock() - started)
         return verdict
+
+    async def require_sound(self, policy: Policy, trust: Trust) -> None:
+        """That the policy can be applied; raises VerificationError and nothing else."""
+        try:
+            await require_sound(policy, trust, self._rules)
+        except VerificationError:
+            raise
+        except Exception as error:
+            raise InternalFault(f"reading the policy: {type(error).__name__}") from error
 
     async def _image(
         self, image: str, policies: Sequence[Policy], access: Access, trust: Trust

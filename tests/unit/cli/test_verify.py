@@ -88,8 +88,21 @@ async def test_a_registry_that_fails_is_neither_yes_nor_no(
         ("kind: ConfigMap", "holds no ReleasePolicy"),
         (f"{HEAD}\nmetadata: {{name: p}}", "lacks 'spec'"),
         (f"{HEAD}\nmetadata: {{name: p}}\nspec: {{match: 5}}", "spec.match"),
+        (f"{HEAD}\nmetadata: {{name: p}}\nspec: {{quorom: 2}}", "spec.quorom: Extra inputs"),
+        (
+            f"{HEAD}\nmetadata: {{name: p}}\nspec: {{match: {{image: ['a/**']}}}}",
+            "spec.match.image: Extra inputs",
+        ),
     ],
-    ids=["no file", "no YAML", "no policy", "no spec", "a bad field"],
+    ids=[
+        "no file",
+        "no YAML",
+        "no policy",
+        "no spec",
+        "a bad field",
+        "an unknown field",
+        "one further in",
+    ],
 )
 def test_a_policy_that_cannot_be_used_is_one_clear_error(
     text: str | None, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

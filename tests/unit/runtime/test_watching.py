@@ -57,6 +57,7 @@ class Setting:
             self.cluster.put(RELEASES, {"metadata": {"name": name, "namespace": namespace}})
         self.store = Store()
         self.queued: list[Key] = []
+        self.policies: list[str] = []
         self.pruned: list[str] = []
         self.seconds = 0.0
         self.watches = Watches(clock=lambda: self.seconds, limits=Limits())
@@ -64,6 +65,7 @@ class Setting:
             self.cluster,
             self.store,
             enqueue=self.enqueue,
+            policy_changed=self.policies.append,
             namespaces=namespaces,
             watches=self.watches,
             pruned=self.prune,
@@ -130,6 +132,15 @@ async def test_an_action_concerns_the_release_that_its_spec_names(setting: Setti
 async def test_a_policy_concerns_every_release(setting: Setting) -> None:
     assert await setting.event(POLICIES, whole("signed")) == [SHOP, CART, AWAY]
     assert await setting.event(POLICIES, whole("signed"), "DELETED") == [SHOP, CART, AWAY]
+    assert setting.policies == ["signed", "signed"]
+
+
+async def test_every_policy_is_looked_at_with_every_full_look() -> None:
+    setting = Setting()
+    setting.cluster.put(POLICIES, whole("signed"))
+    for _ in range(2):
+        await setting.watching.fill()
+    assert setting.policies == ["signed", "signed"]
 
 
 async def test_a_namespace_concerns_the_releases_in_it(setting: Setting) -> None:
