@@ -13,9 +13,9 @@ from tests.sigstore.world import Image
 ALICE = "alice@shop.example"
 MALLORY = "mallory@shop.example"
 KEY, OTHER_KEY = "alice", "mallory"
-REPOSITORY = "https://forge.example/shop/app"
+REPOSITORY = "https://github.com/shop/app"
 COMMIT = "c0ffee" * 6 + "c0ff"
-BUILDER = "https://builder.example/trusted"
+BUILDER = "https://github.com/actions/runner/github-hosted"
 _PREDICATE = "provenance.json"
 
 
