@@ -106,6 +106,6 @@ Time = Annotated[
 
 
 def first_problem(error: ValidationError) -> str:
-    """Where in the spec the first thing is wrong, and what; without what stands there."""
+    """Where the first thing is wrong, and what; without what stands there."""
     first = error.errors(include_input=False, include_context=False, include_url=False)[0]
-    return f"spec.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -145,7 +145,7 @@ def _policy(path: Path, document: Mapping[str, Any]) -> Policy:
     except KeyError as error:
         raise BadInput(f"{path}: a ReleasePolicy lacks {error}") from error
     except ValidationError as error:
-        raise BadInput(f"{path}: {first_problem(error)}") from error
+        raise BadInput(f"{path}: spec.{first_problem(error)}") from error
 
 
 def _named(path: Path, kind: str, document: Mapping[str, Any]) -> tuple[str, str]:

@@ -89,7 +89,7 @@ class PolicyStatuses:
             policy = Policy.read({**obj, "status": {}})
             await self._judge.require_sound(policy, await self._trust.read([policy]))
         except ValidationError as error:
-            told = f"{first_problem(error)}; correct it, or install the version that knows it"
+            told = f"spec.{first_problem(error)}; correct it, or install the version that knows it"
             return Status.FALSE, "InvalidPolicy", told
         except RulesUnavailable:
             raise

@@ -1,6 +1,7 @@
 """Finds what is attached to an image: signatures and attestations, in the layouts of cosign.
 
-Bundles: referrers whose artifact type is a Sigstore bundle (cosign, `specs/BUNDLE_SPEC.md`). Simple
+Bundles: referrers whose artifact type is a Sigstore bundle (cosign, `specs/BUNDLE_SPEC.md`); where
+the registry does not say of what type a referrer is, its manifest does. Simple
 signing: the layers of the manifest at tag `sha256-<hex>.sig` (cosign, `specs/SIGNATURE_SPEC.md`).
 Envelopes: those at tag `sha256-<hex>.att` (cosign, `specs/ATTESTATION_SPEC.md`).
 Nothing found here is trusted; what is wrong with one artifact is kept beside the others, so that a
@@ -9,7 +10,7 @@ broken signature added by somebody cannot take away a good one.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from immutablerelease.api.attestations import AttestationFormat
 from immutablerelease.api.policy import SignatureFormat
@@ -25,7 +26,7 @@ from .errors import (
     VerificationError,
     quote,
 )
-from .manifest import Descriptor, Manifest, parse_manifest
+from .manifest import MANIFEST_TYPES, Descriptor, Manifest, parse_manifest
 from .reference import Reference
 from .registry import Content, Registry
 from .simplesigning import PAYLOAD_TYPE
@@ -38,6 +39,11 @@ MAX_ARTIFACTS = 50
 # Bills of materials of large images have a few MiB. All that is read of one image is held at once.
 MAX_ATTESTATION_BYTES = 8 * 1024 * 1024
 MAX_TOTAL_BYTES = 24 * 1024 * 1024
+# What no artifact can be: an empty config wants an artifactType (image-spec, manifest.md), and
+# registries built on go-containerregistry tell the type of the config all the same.
+_NO_TYPES = ("", "application/vnd.oci.empty.v1+json")
+# Of a manifest that was read to learn what it is: that of a bundle has about one KiB.
+_MAX_KEPT_BYTES = 16 * 1024
 _PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 _LAYER_PREDICATE_ANNOTATION = "predicateType"
 
@@ -69,6 +75,8 @@ class Attachments:
         self._reference = reference
         self._digest = digest
         self._listed: Mapping[str, Descriptor] | None = None
+        # Those that were read to learn what they are.
+        self._manifests: dict[str, Content] = {}
         self._bundles: dict[str, Artifact | VerificationError] = {}
         # None where there is no manifest at the tag.
         self._tagged: dict[ArtifactFormat, Content | None] = {}
@@ -119,16 +127,36 @@ class Attachments:
     async def _list(self) -> Mapping[str, Descriptor]:
         if self._listed is None:
             referrers = await self._registry.referrers(self._reference, self._digest)
+            untyped = [item for item in referrers if _is_untyped(item)]
+            _check_count(len(untyped), "referrers of unknown type")
+            typed = [item for item in referrers if not _is_untyped(item)]
+            looked_at = await asyncio.gather(*(self._typed(item) for item in untyped))
             self._listed = {
-                descriptor.digest: descriptor
-                for descriptor in referrers
-                if descriptor.artifact_type.startswith(BUNDLE_TYPE_PREFIX)
+                item.digest: item
+                for item in (*typed, *looked_at)
+                if item.artifact_type.startswith(BUNDLE_TYPE_PREFIX)
             }
         return self._listed
 
-    async def _bundle(self, descriptor: Descriptor, limit: int) -> Artifact | VerificationError:
+    async def _typed(self, descriptor: Descriptor) -> Descriptor:
+        """The referrer as its manifest says; one that cannot be read may be a bundle."""
         try:
             content = await self._registry.manifest(self._reference, descriptor.digest)
+            manifest = parse_manifest(content.data)
+        except VerificationError:
+            # It is asked again, and what is wrong with it is told there.
+            return replace(descriptor, artifact_type=BUNDLE_TYPE_PREFIX)
+        if len(content.data) <= _MAX_KEPT_BYTES:
+            self._manifests[content.digest] = content
+        return replace(
+            descriptor, artifact_type=manifest.artifact_type, annotations=manifest.annotations
+        )
+
+    async def _bundle(self, descriptor: Descriptor, limit: int) -> Artifact | VerificationError:
+        try:
+            content = self._manifests.get(descriptor.digest) or await self._registry.manifest(
+                self._reference, descriptor.digest
+            )
             layer = _bundle_layer(parse_manifest(content.data), self._digest)
             data = await self._blob(layer, limit)
         except NotFound as error:
@@ -182,6 +210,10 @@ class Attachments:
             raise TooMuchData(f"more than {MAX_TOTAL_BYTES} bytes are attached to the image")
         self._bytes_left -= layer.size
         return await self._registry.blob(self._reference, layer, limit=limit)
+
+
+def _is_untyped(descriptor: Descriptor) -> bool:
+    return descriptor.artifact_type in _NO_TYPES and descriptor.media_type in MANIFEST_TYPES
 
 
 def _bundle_layer(manifest: Manifest, digest: str) -> Descriptor:

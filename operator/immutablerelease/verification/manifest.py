@@ -42,6 +42,7 @@ class Manifest:
     artifact_type: str
     subject: str | None
     layers: tuple[Descriptor, ...]
+    annotations: Mapping[str, str]
 
 
 def digest_of(data: bytes) -> str:
@@ -84,6 +85,7 @@ def parse_manifest(data: bytes) -> Manifest:
         artifact_type=_text(document.get("artifactType", config.media_type), "artifactType"),
         subject=None if subject is None else _descriptor(subject, "manifest subject").digest,
         layers=_descriptors(document.get("layers"), "manifest layers"),
+        annotations=_annotations(document.get("annotations")),
     )
 
 

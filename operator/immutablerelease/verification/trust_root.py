@@ -6,15 +6,20 @@ included.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cryptography import x509
+from pydantic import ValidationError
 from sigstore_models.common.v1 import PublicKey, TimeRange
 from sigstore_models.trustroot import v1 as wire
 
+from immutablerelease.api.base import first_problem
+
 from .errors import UnusableTrustRoot
+from .strict_json import parse_object
 
 MAX_BYTES = 1024 * 1024
 
@@ -70,7 +75,7 @@ def parse_trust_root(data: bytes) -> TrustRoot:
     if len(data) > MAX_BYTES:
         raise UnusableTrustRoot(f"the trust root has {len(data)} bytes, at most {MAX_BYTES} count")
     try:
-        document = wire.TrustedRoot.from_json(data)
+        document = wire.TrustedRoot.from_json(_named(data))
         return TrustRoot(
             authorities=tuple(_authority(item) for item in document.certificate_authorities),
             transparency_logs=_logs(document.tlogs),
@@ -80,9 +85,29 @@ def parse_trust_root(data: bytes) -> TrustRoot:
             ),
             fingerprint=hashlib.sha256(data).hexdigest(),
         )
+    except ValidationError as error:
+        told = first_problem(error)
+        raise UnusableTrustRoot(f"the trust root cannot be read: {told}") from error
     except (ValueError, RecursionError) as error:
         told = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnusableTrustRoot(f"the trust root cannot be read: {told}") from error
+
+
+def _named(data: bytes) -> bytes:
+    """With the names of authorities that are empty, which protobuf leaves out.
+
+    sigstore-models insists on them (https://protobuf.dev/programming-guides/json/ does not), though
+    nothing hangs on a name: what is trusted is the certificates.
+    """
+    document = parse_object(data)
+    for kind in ("certificateAuthorities", "timestampAuthorities"):
+        items = document.get(kind)
+        for item in items if isinstance(items, list) else ():
+            subject = item.setdefault("subject", {}) if isinstance(item, dict) else None
+            if isinstance(subject, dict):
+                subject.setdefault("organization", "")
+                subject.setdefault("commonName", "")
+    return json.dumps(document).encode()
 
 
 def _authority(item: wire.CertificateAuthority) -> CertificateAuthority:
