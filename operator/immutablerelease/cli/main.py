@@ -1,27 +1,92 @@
-"""Entry point of `kubectl immutable`; each command is a module of its own."""
+"""Entry point of `kubectl immutable`; each command is a module, loaded only when it is called."""
 
 import argparse
+import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
-from . import verify
+from .cluster import Connect, connect
+from .errors import UNKNOWN, Complaint, complaint
+
+PROGRAM = "kubectl immutable"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@dataclass(frozen=True)
+class Command:
+    """Where a command lives."""
+
+    module: str
+    help: str
+    adder: str = "add_to"
+
+
+COMMANDS: Mapping[str, Command] = {
+    "status": Command("status", "show a release as it is, and what happens next"),
+    "history": Command("history", "list the revisions of a release and what became of them"),
+    "promote": Command("asking", "let the tested candidate have the traffic", "add_promote"),
+    "abort": Command("asking", "stop what is in flight; what served before serves", "add_abort"),
+    "rollback": Command("asking", "go back to an earlier revision", "add_rollback"),
+    "retry": Command("asking", "try a refused or failed revision once more", "add_retry"),
+    "verify": Command("verify", "say whether policies would let an image run, and who signed it"),
+}
+
+
+def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect) -> int:
     """Run one command.
 
     Returns:
         The exit code: 0 for yes, 1 for no, 2 for a call that makes no sense, 3 for not known.
     """
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    chosen = build_parser(words).parse_args(words)
+    try:
+        if "act" in chosen:
+            return asyncio.run(act(chosen, connect))
+        code: int = chosen.run(chosen)
+    except KeyboardInterrupt:
+        return UNKNOWN
+    return code
+
+
+def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser, complete for the command among these words and without options for all others."""
     parser = argparse.ArgumentParser(
-        prog="kubectl immutable",
+        prog=PROGRAM,
         description="Verified, immutable, self-reverting releases.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    verify.add_to(commands)
-    chosen = parser.parse_args(arguments)
-    code: int = chosen.run(chosen)
+    called = next((word for word in words if word in COMMANDS), "")
+    for name, command in COMMANDS.items():
+        if name == called:
+            add = getattr(import_module(f".{command.module}", __package__), command.adder)
+            add(commands)
+        else:
+            commands.add_parser(name, help=command.help)
+    return parser
+
+
+async def act(chosen: argparse.Namespace, connect: Connect) -> int:
+    """Run a command that needs a cluster; the exit code."""
+    from immutablerelease.runtime.client import ApiError
+
+    try:
+        async with connect(chosen) as cluster:
+            try:
+                code: int = await chosen.act(chosen, cluster)
+            except ApiError as error:
+                raise complaint(error, cluster.namespace) from error
+    except Complaint as error:
+        return _complain(error)
     return code
+
+
+def _complain(error: Complaint) -> int:
+    print(f"{PROGRAM}: {error}", file=sys.stderr)
+    if error.advice:
+        print(f"{'':{len(PROGRAM)}}  {error.advice}", file=sys.stderr)
+    return error.code
 
 
 def run() -> None:

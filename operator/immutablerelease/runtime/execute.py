@@ -48,7 +48,8 @@ from .client import (
     NotFound,
     Object,
 )
-from .observe import is_ours, pod_view
+from .observe import is_ours
+from .pods import pod_view
 from .store import Store
 
 

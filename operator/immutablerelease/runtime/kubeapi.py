@@ -9,14 +9,14 @@ import json
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.client.rest import RESTClientObject, RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 
 from immutablerelease.api.meta import MANAGER
@@ -50,6 +50,8 @@ class Limits:
     page: int = 250
     # Lists restarted because their continue token expired.
     restarts: int = 2
+    # A watch ends by itself before anything in between forgets it.
+    watch: float = 290.0
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,10 @@ class KubeApi:
         observe: Observe = lambda verb, code, seconds: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: random.Random | None = None,
+        manager: str = MANAGER,
     ) -> None:
         self._configuration = configuration
+        self._manager = manager
         self._load = load
         self._limits = limits
         self._observe = observe
@@ -129,12 +133,55 @@ class KubeApi:
 
     async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> Objects:
         """All objects, page by page; begins anew when the pages grew too old on the way."""
+        return (await self.survey(kind, namespace, selector=selector))[0]
+
+    async def survey(
+        self, kind: Kind, namespace: str | None, *, selector: str = "", fields: str = ""
+    ) -> tuple[Objects, str]:
+        """As `list`, also by a field selector, with the version that a watch goes on from."""
+        query = {"labelSelector": selector, "fieldSelector": fields}
+        query = {key: text for key, text in query.items() if text}
         for _ in range(self._limits.restarts):
             try:
-                return await self._pages(kind, namespace, selector)
+                return await self._pages(kind, namespace, query)
             except _Expired:
                 continue
-        return await self._pages(kind, namespace, selector)
+        return await self._pages(kind, namespace, query)
+
+    async def watch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        version: str,
+        *,
+        selector: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Object]:
+        """Events of one watch from a version on, until the API server ends it."""
+        query = {
+            "watch": "true",
+            "resourceVersion": version,
+            "labelSelector": selector,
+            "fieldSelector": fields,
+            "timeoutSeconds": f"{self._limits.watch:g}",
+        }
+        call = _Call("watch", "GET", kind.path(namespace), idempotent=True, query=query)
+        # A server that is gone without a word is noticed a little later than it would have ended.
+        silence = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=self._limits.connect_timeout,
+            sock_read=self._limits.watch + self._limits.timeout,
+        )
+        try:
+            async for line in self._lines(call, silence):
+                event = _parsed(call, line)
+                if event.get("type") == "ERROR":
+                    status = event.get("object") or {}
+                    data = json.dumps(status).encode()
+                    raise _error(call, int(status.get("code") or 500), {}, data)
+                yield event
+        except (aiohttp.ClientError, OSError, ConfigException) as error:
+            raise Unavailable(f"{type(error).__name__}: {error}", about=call.about) from error
 
     async def apply(
         self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
@@ -146,7 +193,7 @@ class KubeApi:
                 "PATCH",
                 kind.path(namespace, obj["metadata"]["name"], subresource),
                 idempotent=True,
-                query={"fieldManager": MANAGER, "force": "true"},
+                query={"fieldManager": self._manager, "force": "true"},
                 body=_typed(kind, obj),
                 content_type="application/apply-patch+yaml",
             )
@@ -160,7 +207,7 @@ class KubeApi:
                 "POST",
                 kind.path(namespace),
                 idempotent=False,
-                query={"fieldManager": MANAGER},
+                query={"fieldManager": self._manager},
                 body=_typed(kind, obj),
             )
         )
@@ -173,7 +220,7 @@ class KubeApi:
                 "PUT",
                 kind.path(namespace, obj["metadata"]["name"]),
                 idempotent=False,
-                query={"fieldManager": MANAGER},
+                query={"fieldManager": self._manager},
                 body=_typed(kind, obj),
             )
         )
@@ -195,10 +242,10 @@ class KubeApi:
         path = kind.path(namespace, name)
         await self._send(_Call("delete", "DELETE", path, idempotent=True, body=options))
 
-    async def _pages(self, kind: Kind, namespace: str | None, selector: str) -> Objects:
-        query = {"limit": str(self._limits.page)}
-        if selector:
-            query["labelSelector"] = selector
+    async def _pages(
+        self, kind: Kind, namespace: str | None, selectors: Mapping[str, str]
+    ) -> tuple[Objects, str]:
+        query = {"limit": str(self._limits.page), **selectors}
         items: Objects = []
         while True:  # ends with the last page; an expired list raises
             call = _Call("list", "GET", kind.path(namespace), idempotent=True, query=query)
@@ -207,8 +254,23 @@ class KubeApi:
             items += [_typed(kind, item) for item in page.get("items") or ()]
             token = page.get("metadata", {}).get("continue")
             if not token:
-                return items
+                return items, page.get("metadata", {}).get("resourceVersion", "")
             query = {**query, "continue": token}
+
+    async def _lines(self, call: _Call, timeout: aiohttp.ClientTimeout) -> AsyncIterator[bytes]:
+        """Lines of a streamed answer; longer ones than aiohttp's own reader of lines allows."""
+        response = await self._request(call, timeout)
+        try:
+            if response.status >= 300:
+                data = await response.response.read()
+                raise _error(call, response.status, response.headers, data)
+            rest = b""
+            async for chunk in response.response.content.iter_any():
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield line
+        finally:
+            response.response.close()
 
     async def _send(self, call: _Call) -> Object:
         for attempt in range(self._limits.attempts - 1):
@@ -260,20 +322,24 @@ class KubeApi:
         return _parsed(call, data)
 
     async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
+        response = await self._request(call, self._timeout)
+        return response.status, response.headers, await response.response.read()
+
+    async def _request(self, call: _Call, timeout: aiohttp.ClientTimeout) -> RESTResponse:
         headers = {
             "Accept": "application/json",
             "Content-Type": call.content_type,
-            "User-Agent": MANAGER,
+            "User-Agent": self._manager,
         }
         for auth in (await self._configuration.auth_settings()).values():
             headers[auth["key"]] = auth["value"]  # type: ignore[index]
         url = f"{self._configuration.host}{call.path}"
         if call.query:
             url = f"{url}?{urlencode(call.query)}"
-        response = await self._rest.request(  # type: ignore[no-untyped-call]
-            call.method, url, headers=headers, body=call.body, _request_timeout=self._timeout
+        response: RESTResponse = await self._rest.request(  # type: ignore[no-untyped-call]
+            call.method, url, headers=headers, body=call.body, _request_timeout=timeout
         )
-        return response.status, response.headers, await response.read()
+        return response
 
 
 class _Expired(Unavailable):

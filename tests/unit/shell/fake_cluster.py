@@ -5,7 +5,8 @@ name, generations that only a spec moves, status as a subresource, deletion of w
 writes that can be made to fail before or after they took effect.
 """
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -24,6 +25,7 @@ from immutablerelease.runtime.client import (
 )
 
 Name = tuple[str, str, str]
+Objects = list[Object]
 
 
 class Killed(BaseException):
@@ -42,6 +44,7 @@ class FakeCluster:
         self.sick: dict[str, Object] = {}
         self._version = 0
         self._uid = 0
+        self._watches: list[tuple[Kind, asyncio.Queue[Object]]] = []
 
     # --- the Api protocol -------------------------------------------------------------------
 
@@ -49,7 +52,8 @@ class FakeCluster:
         try:
             return deepcopy(self.objects[(kind.plural, namespace, name)])
         except KeyError:
-            raise NotFound(f"no {kind.kind} {name}") from None
+            resource = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+            raise NotFound(f'{resource} "{name}" not found') from None
 
     async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
         wanted = [part.partition("=") for part in selector.split(",") if part]
@@ -60,6 +64,9 @@ class FakeCluster:
         ]
 
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        metadata = obj["metadata"]
+        if prefix := metadata.get("generateName"):
+            obj = {**obj, "metadata": {**metadata, "name": f"{prefix}{self._uid + 1}"}}
         if (kind.plural, namespace, obj["metadata"]["name"]) in self.objects:
             raise AlreadyExists(f"{kind.kind} {obj['metadata']['name']} exists")
         return self._write(f"create {kind.kind}", lambda: self.put(kind, obj))
@@ -108,6 +115,39 @@ class FakeCluster:
             raise NotFound(f"no {kind.kind} {name}")
         self._write(f"delete {kind.kind}", lambda: self.remove(kind, namespace, name))
 
+    async def survey(
+        self, kind: Kind, namespace: str | None, *, selector: str = "", fields: str = ""
+    ) -> tuple[Objects, str]:
+        listed = await self.list(kind, namespace, selector=selector)
+        return [obj for obj in listed if _selected(obj, fields)], str(self._version)
+
+    async def watch(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        version: str,
+        *,
+        selector: str = "",
+        fields: str = "",
+    ) -> AsyncIterator[Object]:
+        queue: asyncio.Queue[Object] = asyncio.Queue()
+        self._watches.append((kind, queue))
+        for obj in await self.list(kind, namespace, selector=selector):
+            if int(obj["metadata"]["resourceVersion"]) > int(version):
+                queue.put_nowait({"type": "MODIFIED", "object": obj})
+        while True:
+            event = await queue.get()
+            obj, wanted = event["object"], [part.partition("=") for part in selector.split(",")]
+            labelled = all(_matches(obj, *part) for part in wanted if part[0])
+            here = namespace in (None, obj["metadata"].get("namespace"))
+            if labelled and here and _selected(obj, fields):
+                yield event
+
+    def _announce(self, type_: str, plural: str, obj: Object) -> None:
+        for kind, queue in self._watches:
+            if kind.plural == plural:
+                queue.put_nowait({"type": type_, "object": deepcopy(obj)})
+
     def _write(self, what: str, change: Callable[[], Object]) -> Object:
         number = len(self.writes)
         self.interrupt(number, False)
@@ -140,12 +180,15 @@ class FakeCluster:
             meta["generation"] = before["metadata"]["generation"] + 1
         self._version += 1
         meta["resourceVersion"] = str(self._version)
+        stored.setdefault("kind", kind.kind)
         self.objects[name] = stored
+        self._announce("MODIFIED" if before else "ADDED", kind.plural, stored)
         return stored
 
     def remove(self, kind: Kind, namespace: str, name: str) -> Object:
         """Remove an object and what it owns."""
         gone = self.objects.pop((kind.plural, namespace, name))
+        self._announce("DELETED", kind.plural, gone)
         uid = gone["metadata"]["uid"]
         for (plural, where, child), obj in list(self.objects.items()):
             owners = obj["metadata"].get("ownerReferences") or ()
@@ -251,3 +294,8 @@ class FakeCluster:
 def _matches(obj: Object, key: str, equals: str, value: str) -> bool:
     labels = obj["metadata"].get("labels") or {}
     return labels.get(key) == value if equals else key in labels
+
+
+def _selected(obj: Object, fields: str) -> bool:
+    """By a field selector on the name, the only one that is used."""
+    return fields in ("", f"metadata.name={obj['metadata']['name']}")

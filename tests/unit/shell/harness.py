@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from immutablerelease.api.release import Probe
@@ -119,7 +120,7 @@ class Instant:
 def _resolve(snapshot: Snapshot) -> Resolution:
     container = dict(snapshot.release.spec.template["spec"]["containers"][0])
     source = container["image"]
-    digest = format(abs(hash(source)) % 16**64, "064x")
+    digest = sha256(source.encode()).hexdigest()
     container["image"] = f"{source.rpartition(':')[0]}@sha256:{digest}"
     image = ResolvedImage(container="app", source=source, image=container["image"])
     return Resolution(snapshot.template_hash, {"spec": {"containers": [container]}}, (image,))

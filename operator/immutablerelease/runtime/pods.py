@@ -1,0 +1,48 @@
+"""A Pod as the API server tells it, and what deciding and showing need of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from immutablerelease.core.snapshot import ContainerView, PodView
+
+Object = Mapping[str, Any]
+
+
+def pod_view(obj: Object) -> PodView:
+    """What deciding needs of a Pod."""
+    metadata, status = obj["metadata"], obj.get("status") or {}
+    ready = next((item for item in status.get("conditions") or () if item["type"] == "Ready"), None)
+    changed = ready.get("lastTransitionTime") if ready else None
+    containers = [
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    ]
+    return PodView(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        ip=status.get("podIP"),
+        ready=bool(ready and ready["status"] == "True"),
+        deleting="deletionTimestamp" in metadata,
+        ready_changed_at=_time(changed),
+        created=_time(metadata.get("creationTimestamp")),
+        containers=tuple(_container_view(item) for item in containers),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _container_view(status: Object) -> ContainerView:
+    state = status.get("state") or {}
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or (status.get("lastState") or {}).get("terminated") or {}
+    failed = ended.get("exitCode", 0) != 0
+    return ContainerView(
+        name=status["name"],
+        restarts=status.get("restartCount", 0),
+        waiting=waiting.get("reason", ""),
+        terminated=f"exit code {ended['exitCode']}" if failed else "",
+        message=(waiting.get("message") or "")[:300],
+    )
