@@ -13,7 +13,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +23,7 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 
 from immutablerelease.api.meta import MANAGER
+from immutablerelease.api.policy import Policy
 from immutablerelease.health.attempt import attempt
 from immutablerelease.health.http import new_session
 from immutablerelease.health.prober import Prober
@@ -104,9 +105,9 @@ class App:
         self.prober: Prober[Key] = Prober(
             attempt=partial(attempt, session=http, clock=now), on_change=self.queue.add
         )
-        observer = Observer(store, memory, self.prober)
-        trust = TrustReader(api, options.namespace)
-        prover = Prover(api, observer, self.verifier, trust, now)
+        self.trust = TrustReader(api, options.namespace)
+        self.observer = Observer(store, memory, self.prober, lambda: self.trust.known)
+        prover = Prover(api, self.observer, self.verifier, self.trust, now, jitter)
         self.work = Work(
             resolve=prover.resolve, verify=prover.verify, on_result=self.queue.add, jitter=jitter
         )
@@ -142,11 +143,11 @@ class App:
             policy_changed=self.policies.add,
             namespaces=options.namespaces,
             watches=self.health.watches,
-            pruned=observer.forget,
+            pruned=self.observer.forget,
         )
         self.controller = Controller(
             api=api,
-            observer=observer,
+            observer=self.observer,
             executor=Executor(api, store),
             memory=memory,
             work=self.work,
@@ -175,11 +176,15 @@ class App:
 
     async def _work(self, stop: asyncio.Event) -> None:
         await self.watching.fill()
+        # Before anything is decided: else all that runs would look as if trust roots had changed.
+        await self.trust.refresh(self._policies())
         self.health.filled = True
         log.info("the cluster was read; watching")
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watching.watch(stop), name="watching")
             group.create_task(self.watching.resync(stop), name="resync")
+            enqueue = self.watching.enqueue_all
+            group.create_task(self.trust.watch(self._policies, enqueue, stop), name="trust")
             workers = group.create_task(run_workers(self.queue, self.controller.handle, WORKERS))
             group.create_task(run_workers(self.policies, self.policy_statuses.handle, 1))
             events = group.create_task(self.events.run(), name="events")
@@ -190,6 +195,9 @@ class App:
             await workers
             await self.events.drain(STOP_SECONDS)
             events.cancel()
+
+    def _policies(self) -> Sequence[Policy]:
+        return self.observer.policies().readable
 
     def _lost(self) -> None:
         """Another process may work from now on: end at once, before anything else is written."""

@@ -100,7 +100,11 @@ REVISION = Kind(
         Column("No", ".spec.number", "Counts up with each revision.", "integer"),
         Column("Phase", ".status.phase", "Where it is in its life."),
         Column("Image", ".spec.images[0].source", "Its first image, as written."),
-        Column("Verified", ".status.verification.verdict", "Verdict on its images."),
+        Column(
+            "Verified",
+            '.status.conditions[?(@.type=="Verified")].status',
+            "Whether the policies verify its images.",
+        ),
         Column("Ready", ".status.readyReplicas", "Ready Pods.", "integer"),
         Column("Active-Since", ".status.activeSince", "When it got the traffic.", "date"),
         _AGE,

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from .attestations import Attestation, SignatureNeed
-from .base import Model, Rule, keyed
+from .base import Duration, Model, Rule, keyed
 from .conditions import Condition
 from .objects import Metadata
 from .registries import Registries
@@ -250,6 +250,46 @@ class Authority(Model):
         return self.transparency_log is TransparencyLog.REQUIRED
 
 
+class OnRefusal(StrEnum):
+    """What is done about a revision that serves and is refused by now."""
+
+    # It is told, and the revision serves on.
+    ALERT = "Alert"
+    # The traffic goes to the newest other revision that the present policies verify.
+    REVERT = "Revert"
+
+
+class Reverify(Model):
+    """Verifying again what was verified when it was admitted."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "duration(self.every) >= duration('30s')",
+            "every is 30s at least: each time asks the registry",
+            field=".every",
+        ),
+        Rule(
+            "duration(self.every) <= duration('8760h')",
+            "every is a year (8760h) at most",
+            field=".every",
+        ),
+    )
+    every: Annotated[
+        Duration,
+        Field(
+            description="How long a verdict stands before the registry is asked again. The "
+            "smallest of all matching policies counts."
+        ),
+    ] = 86400.0
+    on_refusal: Annotated[
+        OnRefusal,
+        Field(
+            description="What is done when this policy refuses a revision that serves. Revert "
+            "moves the traffic, whatever the release's guard says."
+        ),
+    ] = OnRefusal.ALERT
+
+
 class PolicySpec(Model):
     """What must hold for an image to run."""
 
@@ -342,6 +382,9 @@ class PolicySpec(Model):
         bool,
         Field(description="Let images run that nobody signed. Other policies still hold."),
     ] = False
+    reverify: Annotated[
+        Reverify, Field(description="When what runs is verified again, and what follows.")
+    ] = Reverify()
     registries: Annotated[
         Registries, Field(description="How registries may be reached from matching namespaces.")
     ] = Registries()

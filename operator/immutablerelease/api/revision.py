@@ -139,6 +139,9 @@ class Verification(Model):
         str, Field(description="Hash of the policies that were applied.", max_length=64)
     ]
     time: Annotated[Time, Field(description="When the verdict was reached.")]
+    due: Annotated[
+        Time | None, Field(description="When it is verified again if no policy changes before.")
+    ] = None
     evidence: Annotated[
         tuple[ContainerEvidence, ...], Field(description="Per container.", max_length=256)
     ] = ()
@@ -146,6 +149,23 @@ class Verification(Model):
         Source | None,
         Field(description="Proven source of the first container for which a policy wants it."),
     ] = None
+
+
+class Refusal(Model):
+    """What a later verification said of a revision that was verified when it was admitted."""
+
+    reason: Annotated[str, Field(description="One CamelCase word.", max_length=64)]
+    message: Annotated[str, Field(description="Which container and why.", max_length=2048)]
+    policies: Annotated[
+        str, Field(description="Hash of the policies that were applied.", max_length=64)
+    ]
+    time: Annotated[Time, Field(description="When the verdict was reached.")]
+    due: Annotated[
+        Time | None, Field(description="When it is verified again if no policy changes before.")
+    ] = None
+    revert: Annotated[
+        bool, Field(description="Whether a policy that refuses it wants the traffic moved.")
+    ] = False
 
 
 class Failure(Model):
@@ -166,6 +186,12 @@ class RevisionStatus(Model):
         str, Field(description="One sentence that says why it is there.", max_length=2048)
     ] = ""
     verification: Annotated[Verification | None, Field(description="Who signed what.")] = None
+    refusal: Annotated[
+        Refusal | None,
+        Field(
+            description="Why it is refused by now; `verification` still says why it was admitted."
+        ),
+    ] = None
     failure: Annotated[Failure | None, Field(description="Why it failed.")] = None
     approved: Annotated[bool, Field(description="Promotion was asked for by a ReleaseAction.")] = (
         False

@@ -15,6 +15,7 @@ from .phases.hands import carry_out
 from .phases.history import collect
 from .phases.moving_back import continue_revert
 from .phases.report import changed_statuses, report
+from .phases.reverified import reverify
 from .phases.route import adopt, restore
 from .phases.scale import scale
 from .phases.specified import identify
@@ -31,6 +32,7 @@ PHASES: tuple[Callable[[Draft], None], ...] = (
     identify,
     carry_out,
     verify,
+    reverify,
     advance,
     restore,
     bake,

@@ -127,9 +127,16 @@ class Draft:
         return self.spec.health.probes if name == self.wanted else terms.probes(self.snapshot, name)
 
     def verified(self, name: str) -> bool:
-        """Whether its images were verified, by whichever policies held then."""
+        """Whether its images were verified when it was admitted, by whichever policies held then.
+
+        What its Pods and the record of the route are judged by, also when it is refused since.
+        """
         status = self.revisions.get(name)
         return bool(status and status.verification and status.verification.verdict == "Verified")
+
+    def trusted(self, name: str) -> bool:
+        """Whether it was verified and no later verification refused it: traffic may go to it."""
+        return self.verified(name) and self.revisions[name].refusal is None
 
     def change(self, name: str, **fields: Any) -> RevisionStatus:
         """Set fields of a revision's status."""

@@ -146,6 +146,8 @@ class Verify:
 
     revision: str
     policies: str
+    # Whether it was verified by these policies before: then nothing is answered from memory.
+    again: bool = False
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,10 @@ class VerdictView:
     at: datetime
     evidence: tuple[ContainerEvidence, ...] = ()
     source: Source | None = None
+    # When it is to be verified again; None for what is asked again anyway.
+    due: datetime | None = None
+    # Whether a policy that refuses it wants what serves to be left.
+    revert: bool = False
 
 
 # Pod uid -> probe name -> state

@@ -1,6 +1,6 @@
 """Builds the snapshot of one release from the store; asks nobody."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from immutablerelease.core.snapshot import (
 from immutablerelease.immutability.workload import difference, pod_template
 from immutablerelease.traffic.service import read_route
 from immutablerelease.verification.matching import policies_hash
+from immutablerelease.verification.trust import NO_TRUST, Trust
 
 from .client import (
     ACTIONS,
@@ -80,7 +81,15 @@ class Policies:
 class Observer:
     """Reads snapshots from the store."""
 
-    def __init__(self, store: Store, findings: Findings, probes: Probes) -> None:
+    def __init__(
+        self,
+        store: Store,
+        findings: Findings,
+        probes: Probes,
+        trust: Callable[[], Trust] = lambda: NO_TRUST,
+    ) -> None:
+        """`trust` gives what policies refer to, as it was read last."""
+        self._trust = trust
         self._store = store
         self._findings = findings
         self._probes = probes
@@ -133,7 +142,8 @@ class Observer:
 
     def _policies(self, namespace: str) -> str:
         policies = self.policies()
-        matching = policies_hash(policies.readable, namespace, self.namespace_labels(namespace))
+        labels = self.namespace_labels(namespace)
+        matching = policies_hash(policies.readable, namespace, labels, self._trust())
         return content_hash([matching, *policies.unreadable]) if policies.unreadable else matching
 
     def _template_hash(self, release: Release) -> str:

@@ -3,15 +3,19 @@
 This is the slow half of a reconcile; it runs in the background and nothing waits for it.
 """
 
+import asyncio
 import base64
 import json
 import logging
-from collections.abc import Callable, Mapping
-from datetime import datetime
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 from immutablerelease.api.objects import Release
-from immutablerelease.api.revision import FrozenConfig, ResolvedImage, Source
+from immutablerelease.api.policy import Policy
+from immutablerelease.api.revision import FrozenConfig, ResolvedImage, RevisionPhase, Source
 from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.immutability.config import (
@@ -26,6 +30,7 @@ from immutablerelease.immutability.images import named_images, with_digests
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
 from immutablerelease.verification.provenance import Provenance
+from immutablerelease.verification.reverification import stands_for, wants_revert
 from immutablerelease.verification.verdict import ImageUse
 from immutablerelease.verification.verifier import Verifier
 
@@ -47,6 +52,12 @@ from .trust import TrustReader
 log = logging.getLogger(__name__)
 
 _KINDS: Mapping[str, Kind] = {"ConfigMap": CONFIG_MAPS, "Secret": SECRETS}
+# Verified again at the same time: what is released now must not wait in a registry's queue.
+_AGAIN_AT_ONCE = 32
+# Seconds in which what is due for several revisions of one image is asked once.
+_ASKED_JUST_NOW = 10.0
+# Verdicts that were reached together are due apart from each other, by this part of their time.
+_SPREAD = 0.1
 _PULL_SECRET = "kubernetes.io/dockerconfigjson"  # noqa: S105 (a type, not a secret)
 
 
@@ -60,12 +71,16 @@ class Prover:
         verifier: Verifier,
         trust: TrustReader,
         clock: Callable[[], datetime],
+        jitter: random.Random,
     ) -> None:
         self._api = api
         self._observer = observer
         self._verifier = verifier
         self._trust = trust
         self._clock = clock
+        self._jitter = jitter
+        self._due = asyncio.Semaphore(_AGAIN_AT_ONCE)
+        self._history = asyncio.Semaphore(_AGAIN_AT_ONCE)
 
     async def resolve(self, snapshot: Snapshot) -> Resolution | Unresolved:
         """The release's template with its images by digest and its configuration frozen."""
@@ -88,6 +103,23 @@ class Prover:
 
     async def verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
         """The verdict of the policies that hold now on a revision's images."""
+        async with self._turn(snapshot, request):
+            return await self._verify(snapshot, request)
+
+    @asynccontextmanager
+    async def _turn(self, snapshot: Snapshot, request: Verify) -> AsyncIterator[None]:
+        """What serves or is to serve goes first; what is only looked at again takes its turn."""
+        status = snapshot.revisions[request.revision].status
+        if request.again:
+            async with self._due:
+                yield
+        elif status.phase in (RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED):
+            async with self._history:
+                yield
+        else:
+            yield
+
+    async def _verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
         release = snapshot.release
         revision = snapshot.revisions[request.revision]
         namespace = release.metadata.namespace
@@ -101,16 +133,18 @@ class Prover:
         except ApiError as error:
             message = f"pull secrets or trust roots could not be read: {error}; {error.advice}"
             return self._unknown("ApiError", message, request)
+        images = [
+            ImageUse(image.container, image.init, image.image, volume=image.volume)
+            for image in revision.spec.images
+        ]
         verdict = await self._verifier.verify(
-            [
-                ImageUse(image.container, image.init, image.image, volume=image.volume)
-                for image in revision.spec.images
-            ],
+            images,
             policies.readable,
             namespace=namespace,
             namespace_labels=self._observer.namespace_labels(namespace),
             access=access,
             trust=trust,
+            max_age=_ASKED_JUST_NOW if request.again else None,
         )
         return VerdictView(
             verdict.verdict,
@@ -120,7 +154,18 @@ class Prover:
             self._clock(),
             verdict.evidence,
             _source(verdict.source),
+            self._again_at(policies.readable, images, namespace),
+            wants_revert(policies.readable, verdict),
         )
+
+    def _again_at(
+        self, policies: Sequence[Policy], images: Sequence[ImageUse], namespace: str
+    ) -> datetime | None:
+        labels = self._observer.namespace_labels(namespace)
+        every = stands_for(policies, images, namespace=namespace, namespace_labels=labels)
+        if every is None:
+            return None
+        return self._clock() + timedelta(seconds=every * self._jitter.uniform(1 - _SPREAD, 1))
 
     def _unknown(self, reason: str, message: str, request: Verify) -> VerdictView:
         return VerdictView("Unknown", reason, message, request.policies, self._clock())

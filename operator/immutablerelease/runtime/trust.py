@@ -1,15 +1,30 @@
 """Reads what policies refer to: public keys in Secrets, trust roots in ConfigMaps.
 
 They are read from the operator's own namespace, so that whoever may write there, and nobody else,
-says what is trusted. Nothing is kept: what was replaced counts from the next question on.
+says what is trusted. Every question reads them anew: what was replaced counts from the next one on.
+What was read last is kept to tell when it changes, since what runs is then verified again. They are
+read now and then for that, rather than watched: a watch would need leave to list all Secrets there.
 """
 
-from collections.abc import Iterable
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
 
 from immutablerelease.api.policy import Policy
-from immutablerelease.verification.trust import Place, Trust, references, secret_text
+from immutablerelease.verification.trust import (
+    NO_TRUST,
+    Place,
+    Trust,
+    references,
+    secret_text,
+)
 
-from .client import CONFIG_MAPS, SECRETS, Api, Kind, NotFound
+from .client import CONFIG_MAPS, SECRETS, Api, ApiError, Kind, NotFound
+
+log = logging.getLogger(__name__)
+
+# How soon a key or trust root that was replaced is noticed, at the latest.
+REREAD_SECONDS = 30.0
 
 
 class TrustReader:
@@ -18,14 +33,46 @@ class TrustReader:
     def __init__(self, api: Api, namespace: str) -> None:
         self._api = api
         self._namespace = namespace
+        # What was read last.
+        self.known = NO_TRUST
 
     async def read(self, policies: Iterable[Policy]) -> Trust:
         """Their content; what is absent or no text is left out. Raises ApiError."""
         wanted = references(policies)
-        return Trust(
+        self.known = Trust(
             secrets=await self._contents(SECRETS, wanted.secrets),
             config_maps=await self._contents(CONFIG_MAPS, wanted.config_maps),
         )
+        return self.known
+
+    async def refresh(self, policies: Iterable[Policy]) -> None:
+        """Read anew, if that can be done: else what was read last stands."""
+        try:
+            await self.read(policies)
+        except ApiError as error:
+            log.warning("keys and trust roots were not read: %s; %s", error, error.advice)
+
+    async def watch(
+        self,
+        policies: Callable[[], Iterable[Policy]],
+        changed: Callable[[], None],
+        stop: asyncio.Event,
+        every: float = REREAD_SECONDS,
+    ) -> None:
+        """Call `changed` whenever what policies refer to is not what it was, until stopped.
+
+        It is read every so many seconds, and whenever a verdict is reached in between.
+        """
+        told = self.known
+        while not stop.is_set():
+            try:
+                async with asyncio.timeout(every):
+                    await stop.wait()
+            except TimeoutError:
+                await self.refresh(policies())
+            if self.known != told:
+                told = self.known
+                changed()
 
     async def _contents(self, kind: Kind, places: Iterable[Place]) -> dict[Place, str]:
         found = {}

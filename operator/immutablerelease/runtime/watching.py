@@ -68,7 +68,7 @@ class Watching:
         for kind in (*WHOLE, *CHILDREN):
             for namespace in self._scopes(kind):
                 await self._list(kind, namespace)
-        self._enqueue_all()
+        self.enqueue_all()
         for _, name in self._store.names(POLICIES):
             self._policy_changed(name)
 
@@ -127,14 +127,15 @@ class Watching:
             self._enqueue(Key(namespace, obj["spec"]["release"]))
         elif kind is POLICIES:
             self._policy_changed(metadata["name"])
-            self._enqueue_all()
+            self.enqueue_all()
         elif kind is NAMESPACES:
             for known, name in self._store.names(RELEASES, metadata["name"]):
                 self._enqueue(Key(known, name))
         elif release := (metadata.get("labels") or {}).get(RELEASE_LABEL):
             self._enqueue(Key(namespace, release))
 
-    def _enqueue_all(self) -> None:
+    def enqueue_all(self) -> None:
+        """Have every release decided anew."""
         for namespace, name in self._store.names(RELEASES):
             self._enqueue(Key(namespace, name))
 

@@ -74,7 +74,7 @@ class ImageCheck:
         """The outcome of all the policies, which are those that match the image."""
         enforced = [policy for policy in policies if policy.spec.mode is Mode.ENFORCE]
         audited = [policy for policy in policies if policy.spec.mode is Mode.AUDIT]
-        outcomes = [await self._policy(policy) for policy in enforced]
+        outcomes = [_named(policy, await self._policy(policy)) for policy in enforced]
         outcomes += [_audited(policy, await self._policy(policy)) for policy in audited]
         if not outcomes:
             return no_policy(self._reference)
@@ -225,6 +225,12 @@ def _refused(
 def _rank(problem: VerificationError) -> int:
     kinds = (index for index, kind in enumerate(_TELLING) if isinstance(problem, kind))
     return next(kinds, len(_TELLING))
+
+
+def _named(policy: Policy, outcome: Outcome) -> Outcome:
+    if outcome.verdict != "Refused":
+        return outcome
+    return replace(outcome, refused_by=frozenset({policy.metadata.name}))
 
 
 def _audited(policy: Policy, outcome: Outcome) -> Outcome:

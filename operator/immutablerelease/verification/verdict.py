@@ -5,7 +5,7 @@ leaves the whole unknown.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -64,6 +64,8 @@ class Outcome:
     source: Provenance | None = None
     # Asking again may change it: it is not remembered.
     retry: bool = False
+    # Policies that refuse the image.
+    refused_by: frozenset[str] = frozenset()
 
     @classmethod
     def of_error(cls, error: VerificationError) -> "Outcome":
@@ -83,6 +85,8 @@ class Verdict:
     source: Provenance | None = None
     # Whether asking again may change it with nothing else changed.
     retry: bool = False
+    # Policies that refuse one of the images; none where no policy speaks of one.
+    refused_by: frozenset[str] = frozenset()
 
 
 # The weakest pass names the whole: a reader must see that something ran unsigned.
@@ -93,7 +97,7 @@ def combine_policies(outcomes: Sequence[Outcome]) -> Outcome:
     """All must hold: the policies that speak of an image, or the parts of one."""
     blocking = _worst(outcomes)
     if blocking is not None:
-        return blocking
+        return replace(blocking, refused_by=_refused_by(outcomes))
     return Outcome(
         "Verified",
         _weakest(outcomes),
@@ -114,7 +118,13 @@ def combine_images(uses: Sequence[ImageUse], outcomes: Sequence[Outcome]) -> Ver
     blocking = _worst(outcomes)
     if blocking is not None:
         shown = [text for outcome, text in messages if outcome.verdict == blocking.verdict]
-        return Verdict(blocking.verdict, blocking.reason, _joined(shown), retry=blocking.retry)
+        return Verdict(
+            blocking.verdict,
+            blocking.reason,
+            _joined(shown),
+            retry=blocking.retry,
+            refused_by=_refused_by(outcomes),
+        )
     return Verdict(
         "Verified",
         _weakest(outcomes),
@@ -138,6 +148,10 @@ def _worst(outcomes: Sequence[Outcome]) -> Outcome | None:
             if outcome.verdict == kind:
                 return outcome
     return None
+
+
+def _refused_by(outcomes: Sequence[Outcome]) -> frozenset[str]:
+    return frozenset().union(*(outcome.refused_by for outcome in outcomes))
 
 
 def _weakest(outcomes: Sequence[Outcome]) -> str:

@@ -1,6 +1,7 @@
 """The verifier as the rest of the operator uses it: resolve images, verify them, forget nothing.
 
-Only passes are kept, and only for a while: an error or a refusal is asked anew. The key of what is
+Only passes are kept, and only for a while: an error or a refusal is asked anew, and a refusal ends
+what was kept. Who verifies again says how old an answer may be. The key of what is
 kept holds the image, the content of every policy that spoke of it, with its formats, keys and trust
 roots, and the access that was used. So neither a policy that changed, nor a trust root that did,
 nor somebody else's credentials are ever answered from memory. Equal questions at the same time are
@@ -50,6 +51,8 @@ class Observer(Protocol):
 @dataclass(frozen=True)
 class _Kept:
     outcome: Outcome
+    # When it was asked for; what was signed or deleted later is not in it.
+    asked: float
     until: float
 
 
@@ -125,10 +128,12 @@ class Verifier:
         namespace_labels: Mapping[str, str],
         access: Access,
         trust: Trust = NO_TRUST,
+        max_age: float | None = None,
     ) -> Verdict:
         """The verdict on all images, by all policies of the cluster that match.
 
-        `trust` holds what `trust.references` of the policies names.
+        `trust` holds what `trust.references` of the policies names. With `max_age` no registry is
+        answered for from memory that was asked more than so many seconds ago.
         """
         started = self._clock()
         matching = [
@@ -137,7 +142,7 @@ class Verifier:
             if matches_namespace(policy.spec, namespace, namespace_labels)
         ]
         outcomes = await asyncio.gather(
-            *(self._image(use.image, matching, access, trust) for use in images)
+            *(self._image(use.image, matching, access, trust, max_age) for use in images)
         )
         verdict = combine_images(images, outcomes)
         if self._observer is not None:
@@ -154,13 +159,19 @@ class Verifier:
             raise InternalFault(f"reading the policy: {type(error).__name__}") from error
 
     async def _image(
-        self, image: str, policies: Sequence[Policy], access: Access, trust: Trust
+        self,
+        image: str,
+        policies: Sequence[Policy],
+        access: Access,
+        trust: Trust,
+        max_age: float | None,
     ) -> Outcome:
         try:
             reference = parse_reference(image)
             if reference.digest is None:
                 raise InvalidReference(f"image {quote(image)} is not pinned to a digest")
-            return await self._answer(reference, reference.digest, policies, access, trust)
+            digest = reference.digest
+            return await self._answer(reference, digest, policies, access, trust, max_age)
         except VerificationError as error:
             return Outcome.of_error(error)
         except Exception as error:  # noqa: BLE001 - whatever went wrong must not pass
@@ -173,6 +184,7 @@ class Verifier:
         policies: Sequence[Policy],
         access: Access,
         trust: Trust,
+        max_age: float | None,
     ) -> Outcome:
         matching = [policy for policy in policies if matches_image(policy.spec, reference.name)]
         if not matching:
@@ -183,7 +195,7 @@ class Verifier:
             access.fingerprint(reference),
         )
         kept = self._kept.get(question)
-        if kept is not None and kept.until > self._clock():
+        if kept is not None and self._fresh(kept, max_age):
             self._kept.move_to_end(question)
             return kept.outcome
         task = self._running.get(question)
@@ -204,16 +216,23 @@ class Verifier:
     async def _ask(
         self, question: _Question, check: ImageCheck, policies: Sequence[Policy]
     ) -> Outcome:
+        asked = self._clock()
         try:
             outcome = await check.run(policies)
         finally:
             del self._running[question]
-        if outcome.verdict == "Verified" and not outcome.retry:
-            self._keep(question, outcome)
+        if outcome.verdict == "Refused":
+            self._kept.pop(question, None)
+        elif outcome.verdict == "Verified" and not outcome.retry:
+            self._keep(question, outcome, asked)
         return outcome
 
-    def _keep(self, question: _Question, outcome: Outcome) -> None:
-        self._kept[question] = _Kept(outcome, self._clock() + self._keep_seconds)
+    def _fresh(self, kept: _Kept, max_age: float | None) -> bool:
+        now = self._clock()
+        return kept.until > now and (max_age is None or kept.asked + max_age >= now)
+
+    def _keep(self, question: _Question, outcome: Outcome, asked: float) -> None:
+        self._kept[question] = _Kept(outcome, asked, self._clock() + self._keep_seconds)
         while len(self._kept) > self._keep_images:
             self._kept.popitem(last=False)
 

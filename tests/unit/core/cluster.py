@@ -32,7 +32,6 @@ from .apiserver import ApiServer
 from .objects import (
     NAME,
     ActionBody,
-    Change,
     DeploymentBody,
     PodBody,
     ReleaseBody,
@@ -82,6 +81,11 @@ class Cluster(ApiServer):
         self.dependency_down_since: datetime | None = None
         self.endpoints_stuck = False
         self.distrusted: set[str] = set()
+        # Versions whose signatures cannot be read at the moment.
+        self.unreachable: set[str] = set()
+        # What the policies say of verifying again: after how many seconds, and what follows.
+        self.reverify_every: float | None = None
+        self.reverts_refused = False
         # Revisions that were verified, and by which policies.
         self.passed: set[tuple[str, str]] = set()
         self._policy = 1
@@ -184,11 +188,21 @@ class Cluster(ApiServer):
 
     def verify(self, revision: str, policies: str) -> VerdictView:
         """Verify the images of a revision."""
-        if not self.registry_up:
-            return VerdictView("Unknown", "Unreachable", "registry is down", policies, self.now)
         version = self.version_of(revision)
+        if not self.registry_up or version in self.unreachable:
+            return VerdictView("Unknown", "Unreachable", "registry is down", policies, self.now)
+        every = self.reverify_every
+        due = None if every is None else self.now + timedelta(seconds=every)
         if version in self.distrusted or not self.of_version(version).signed:
-            return VerdictView("Refused", "Unsigned", f"{version}: unsigned", policies, self.now)
+            return VerdictView(
+                "Refused",
+                "Unsigned",
+                f"{version}: unsigned",
+                policies,
+                self.now,
+                due=due,
+                revert=self.reverts_refused,
+            )
         image = self.get("Revision", revision).body.spec.images[0].image
         self.passed.add((revision, policies))
         evidence = ContainerEvidence(
@@ -200,7 +214,9 @@ class Cluster(ApiServer):
             format="Bundle",
             signature="sha256:0",
         )
-        return VerdictView("Verified", "Verified", "signed", policies, self.now, (evidence,))
+        return VerdictView(
+            "Verified", "Verified", "signed", policies, self.now, (evidence,), due=due
+        )
 
     # --- time and controllers -------------------------------------------------------------------
 
@@ -329,11 +345,14 @@ class Cluster(ApiServer):
         self.create("Action", name, ActionBody(spec))
         return name
 
-    def change_policy(self, *distrusted: str) -> None:
+    def change_policy(self, *distrusted: str, revert: bool = False) -> None:
         """Replace the policies: these versions are trusted by nobody any more."""
         self.distrusted = set(distrusted)
+        self.reverts_refused = revert
         self._policy += 1
-        self._tell(Change(self.get("Release", NAME)))
+        # What the operator hears of policies puts every release into its queue.
+        self._version += 1
+        self._store(replace(self.get("Release", NAME), version=self._version))
 
     def tamper_selector(self, revision: str | None) -> None:
         """Point the Service elsewhere, behind the operator's back."""

@@ -18,6 +18,8 @@ def heal(cluster: Cluster, operator: Operator) -> None:
     """End all faults of the machinery; applications stay as good or bad as they are."""
     operator.faults = Faults()
     cluster.registry_up = True
+    cluster.unreachable = set()
+    cluster.reverify_every = None
     cluster.dependency_down_since = None
     cluster.endpoints_stuck = False
     operator.resync()
@@ -43,6 +45,7 @@ def judge(cluster: Cluster, operator: Operator) -> None:
     _answered(cluster)
     _wanted(cluster)
     _serving(cluster)
+    _trusted(cluster)
     _tidy(cluster)
 
 
@@ -117,11 +120,32 @@ def _serving(cluster: Cluster) -> None:
     require(3, better is None or not well(cluster, better), f"{name} fails and {better} is well")
 
 
+def _trusted(cluster: Cluster) -> None:
+    """Every verdict is by the present policies; what they want left is left where that can be."""
+    name = active(cluster)
+    for revision in cluster.revisions():
+        status = cluster.status(revision)
+        verdict = status.refusal or status.verification
+        returns = status.phase in (RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED)
+        admitted = status.verification is not None and status.verification.verdict == "Verified"
+        if revision == name or (returns and admitted):
+            told = verdict is not None and verdict.policies == cluster.policies
+            require(1, told, f"{revision} ({status.phase}) was verified by {verdict}")
+            trusted = cluster.version_of(revision) not in cluster.distrusted
+            require(1, trusted or status.refusal is not None, f"{revision} is refused by nobody")
+    if name is None or not cluster.serving(name) or cluster.spec.replicas == 0:
+        return
+    refusal = cluster.status(name).refusal
+    better = _known_good(cluster, name) if refusal is not None and refusal.revert else None
+    require(3, better is None or not well(cluster, better), f"{name} is refused, {better} is not")
+
+
 def _known_good(cluster: Cluster, leaving: str) -> str | None:
     places = []
     for name in cluster.revisions():
         status = cluster.status(name)
         verified = status.verification is not None and status.verification.verdict == "Verified"
+        verified = verified and status.refusal is None
         if name != leaving and status.active_since and verified and status.phase not in REFUSED:
             places.append((status.good_since is not None, status.active_since, name))
     return max(places)[2] if places else None

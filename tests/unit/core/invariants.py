@@ -220,8 +220,23 @@ class Invariants:
                 self._proven(snapshot, target)
         if record.reason == "Reverted":
             self._helps(snapshot, record.previous)
+        self._trusted(snapshot, intent)
         require(9, target not in self.reverted, f"{target} was reverted, and serves again")
         self._note_leaving(record.revision, record.reason)
+
+    def _trusted(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
+        """Traffic goes to nothing that is refused by now, and for a refusal only to the proven."""
+        record, before = intent.record, snapshot.route.record
+        stays = before is not None and before.revision == record.revision
+        known = snapshot.revisions[record.revision].status
+        serves = known.phase is RevisionPhase.ACTIVE
+        require(1, stays or serves or known.refusal is None, f"{record.revision} is refused by now")
+        if record.reason != "VerificationRefused" or stays or serves:
+            return
+        held = (record.revision, snapshot.policies) in self.cluster.passed
+        require(1, held, f"{record.revision} takes over and the present policies did not pass it")
+        left = snapshot.revisions[record.previous or ""].status.refusal
+        require(3, left is not None and left.revert, f"{record.previous} is left against policy")
 
     def _note_leaving(self, target: str, reason: str) -> None:
         route = self.cluster.service
@@ -306,6 +321,8 @@ class Invariants:
         verdict = intent.status.verification
         if verdict is not None and verdict.verdict == "Refused":
             self.refused_by[intent.name] = verdict.policies
+        if intent.status.refusal is not None:
+            self.refused_by[intent.name] = intent.status.refusal.policies
         if intent.status.phase in REFUSED and intent.name in self.left:
             self.left[intent.name] = (self.left[intent.name][0], False)
         known = snapshot.revisions.get(intent.name)
@@ -317,7 +334,12 @@ class Invariants:
             return
         rejected = before.phase is RevisionPhase.REJECTED
         again = rejected and self.refused_by.get(intent.name) != snapshot.policies
-        require(7, again or _routed(snapshot.route, intent.name), f"{intent.name} is tried again")
+        history = rejected and intent.status.phase is RevisionPhase.SUPERSEDED
+        require(
+            7,
+            again or history or _routed(snapshot.route, intent.name),
+            f"{intent.name} is tried again",
+        )
 
     def _asked_again(self, before: RevisionStatus, after: RevisionStatus) -> bool:
         retries = {

@@ -87,6 +87,31 @@ def new_policies() -> Act:
     return lambda operator: operator.cluster.change_policy()
 
 
+def distrust(*versions: str, revert: bool = False) -> Act:
+    """Policies change: nobody trusts these versions any more."""
+    return lambda operator: operator.cluster.change_policy(*versions, revert=revert)
+
+
+def verified_every(seconds: float, *, revert: bool = False) -> Act:
+    """Policies change: verdicts stand for so long."""
+
+    def act(operator: Operator) -> None:
+        operator.cluster.reverify_every = seconds
+        operator.cluster.change_policy(revert=revert)
+
+    return act
+
+
+def verdicts_stand() -> Act:
+    """Verdicts from now on stand for good."""
+    return lambda operator: setattr(operator.cluster, "reverify_every", None)
+
+
+def unreadable(*versions: str) -> Act:
+    """Signatures of these versions cannot be read, of all others they can."""
+    return lambda operator: setattr(operator.cluster, "unreachable", set(versions))
+
+
 def stuck_endpoints(stuck: bool) -> Act:
     """Endpoints are not brought up to date."""
     return lambda operator: setattr(operator.cluster, "endpoints_stuck", stuck)

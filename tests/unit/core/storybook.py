@@ -11,6 +11,7 @@ from .stories import (
     both,
     dependency,
     deploy,
+    distrust,
     evict,
     forge_record,
     new_policies,
@@ -20,7 +21,10 @@ from .stories import (
     stuck_endpoints,
     turn,
     unanswered,
+    unreadable,
     unseen,
+    verdicts_stand,
+    verified_every,
     wait,
 )
 
@@ -214,6 +218,56 @@ NOBODY_HOME = Story(
         (both(unseen(evict("v2")), ask(ActionKind.PROMOTE)), 10),
     ),
 )
+REVOKED_WARM = Story(
+    "what serves is trusted by nobody any more and the version before takes over",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 2), (distrust("v2", revert=True), 10)),
+)
+REVOKED_COLD = Story(
+    "what serves is trusted by nobody any more and the version before is started",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 60), (distrust("v2", revert=True), 30)),
+)
+REVOKED_ALL = Story(
+    "nothing that ever served is trusted any more, then it is again",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 25), (distrust("v1", "v2", revert=True), 20), (distrust(), 20)),
+)
+REFUSED_AND_TOLD = Story(
+    "what serves is trusted by nobody any more and nothing but words follows",
+    release_spec(),
+    ((wait, 45), (deploy("v2"), 25), (distrust("v2"), 20)),
+)
+REFUSED_BEFORE = Story(
+    "the version before is trusted by nobody any more when what serves fails",
+    release_spec(keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 25),
+        (distrust("v1"), 10),
+        (turn("v2", probe_passes=False), 20),
+    ),
+)
+UNSURE = Story(
+    "what serves is trusted by nobody any more and signatures of the version before are unreadable",
+    release_spec(keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 25),
+        (both(unreadable("v1"), distrust("v2", revert=True)), 20),
+    ),
+)
+SIGNATURE_GONE = Story(
+    "the signature of what serves is deleted and comes back after the traffic left",
+    release_spec(),
+    (
+        (verified_every(20.0, revert=True), 45),
+        (deploy("v2"), 25),
+        (turn("v2", signed=False), 40),
+        (turn("v2", signed=True), 60),
+        (verdicts_stand(), 30),
+    ),
+)
 
 STORIES = (
     REPLACED,
@@ -238,4 +292,11 @@ STORIES = (
     NEVER_WELL,
     NOBODY_HOME,
     ASKED_TOO_LATE,
+    REVOKED_WARM,
+    REVOKED_COLD,
+    REVOKED_ALL,
+    REFUSED_AND_TOLD,
+    REFUSED_BEFORE,
+    UNSURE,
+    SIGNATURE_GONE,
 )

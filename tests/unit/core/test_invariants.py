@@ -168,10 +168,29 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.cluster.act(ActionKind.ROLLBACK, self._revision(version) or "shop-0000000000")
         self._wait(seconds)
 
-    @rule(distrusted=st.sets(st.sampled_from(VERSIONS), max_size=2), seconds=st.integers(0, 6))
-    def change_policies(self, distrusted: set[str], seconds: int) -> None:
-        self.cluster.change_policy(*distrusted)
+    @rule(
+        distrusted=st.sets(st.sampled_from(VERSIONS), max_size=2),
+        revert=st.booleans(),
+        every=st.sampled_from([None, None, 15.0]),
+        seconds=st.integers(0, 6),
+    )
+    def change_policies(
+        self, distrusted: set[str], revert: bool, every: float | None, seconds: int
+    ) -> None:
+        self.cluster.reverify_every = every
+        self.cluster.change_policy(*distrusted, revert=revert)
         self._wait(seconds)
+
+    @rule(seconds=st.integers(0, 6))
+    def what_serves_is_trusted_no_more(self, seconds: int) -> None:
+        selected = self.cluster.selected
+        if selected is not None:
+            self.cluster.change_policy(self.cluster.version_of(selected), revert=True)
+        self._wait(seconds)
+
+    @rule(version=st.sampled_from(VERSIONS), gone=st.booleans())
+    def signatures_are_out_of_reach(self, version: str, gone: bool) -> None:
+        self.cluster.unreachable = {version} if gone else set()
 
     # --- what applications need -----------------------------------------------------------------
 

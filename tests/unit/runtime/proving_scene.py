@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -39,6 +40,10 @@ DIGEST = f"sha256:{'a' * 64}"
 ASKED = Verify("shop-1", "p1")
 
 
+def jitter() -> random.Random:
+    return random.Random(7)  # noqa: S311 (spreads load)
+
+
 class Line(Connection):
     """The way to the API server, with what it refuses by kind."""
 
@@ -62,6 +67,8 @@ class Scripted(Verifier):
         self.images: list[ImageUse] = []
         self.policies: list[str] = []
         self.labels: Mapping[str, str] = {}
+        self.max_ages: list[float | None] = []
+        self.verdict = Verdict("Verified", "Signed", "alice signed it")
 
     async def resolve(self, image: str, access: Access) -> Resolved:
         self.resolved.append(image)
@@ -79,12 +86,14 @@ class Scripted(Verifier):
         namespace_labels: Mapping[str, str],
         access: Access,
         trust: Trust = NO_TRUST,
+        max_age: float | None = None,
     ) -> Verdict:
+        self.max_ages.append(max_age)
         self.images = list(images)
         self.policies = [policy.metadata.name for policy in policies]
         self.labels = namespace_labels
         self.accesses.append(access)
-        return Verdict("Verified", "Signed", "alice signed it")
+        return self.verdict
 
 
 class Scene:
@@ -97,7 +106,7 @@ class Scene:
         self.verifier = Scripted()
         self.observer = Observer(self.store, Memory(), Instant())
         trust = TrustReader(self.api, "operator")
-        self.prover = Prover(self.api, self.observer, self.verifier, trust, lambda: NOW)
+        self.prover = Prover(self.api, self.observer, self.verifier, trust, lambda: NOW, jitter())
         self.release()
 
     def release(self, container: Mapping[str, Any] | None = None, **spec: Any) -> None:

@@ -18,6 +18,7 @@ from immutablerelease.runtime.observe import Observer, Policies
 from immutablerelease.runtime.proving import Prover
 from immutablerelease.runtime.trust import TrustReader
 from immutablerelease.verification.transport import Limits
+from tests.unit.runtime.proving_scene import jitter
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import manifest
 from tests.unit.verification import attesting, signing
@@ -47,7 +48,9 @@ def _release(*volumes: dict[str, Any], image: str) -> Snapshot:
 def _prover(scene: Scene, *policies: Policy) -> Prover:
     observer = cast(Observer, Fixed(policies or (scene.trust(),)))
     api = FakeCluster()
-    return Prover(api, observer, scene.verifier, TrustReader(api, "operator"), lambda: NOW)
+    return Prover(
+        api, observer, scene.verifier, TrustReader(api, "operator"), lambda: NOW, jitter()
+    )
 
 
 def _revision(resolution: Resolution) -> Revision:
@@ -168,7 +171,7 @@ async def _passwords(cluster: FakeCluster, scene: Scene, *, account: str = "") -
     release = Release.read(manifest(template={"spec": spec}))
     observer = cast(Observer, Fixed((scene.trust(),)))
     trust = TrustReader(cluster, "operator")
-    prover = Prover(cluster, observer, scene.verifier, trust, lambda: NOW)
+    prover = Prover(cluster, observer, scene.verifier, trust, lambda: NOW, jitter())
     access = await prover._access(release)
     return [config["auths"]["registry.test"]["password"] for config in access.credentials]
 

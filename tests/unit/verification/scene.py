@@ -57,6 +57,7 @@ class Scene:
         images: Sequence[ImageUse] | None = None,
         namespace: str = "shop",
         trust: Trust = NO_TRUST,
+        max_age: float | None = None,
     ) -> Verdict:
         policies = policies or (self.trust(),)
         uses = [ImageUse("app", False, self.image)] if images is None else images
@@ -67,6 +68,7 @@ class Scene:
             namespace_labels={},
             access=self.access(*policies),
             trust=trust,
+            max_age=max_age,
         )
 
     # Shorthands for what cases attach to the image.

@@ -18,7 +18,8 @@ from ..signals import Failing, Health, Verdict
 from ..snapshot import PodView, RouteRecord
 from . import target as targets
 from .probed import failures
-from .route import REPLACED, REVERTED, settle
+from .reverified import replacement, revoked, undecided
+from .route import NAMED, REPLACED, REVERTED, REVOKED, settle
 from .target import Fitness
 
 # Pods that were ready may be unready for a moment. Pods made anew, because somebody scaled up from
@@ -42,7 +43,8 @@ def guard(draft: Draft) -> None:
     health = judge(draft, active)
     draft.health = health
     _mark(draft, active, health)
-    alert_only = draft.spec.guard.on_failure is OnFailure.ALERT
+    # Who releases may turn the guard off, but not what a policy wants.
+    alert_only = draft.spec.guard.on_failure is OnFailure.ALERT and not revoked(draft, active)
     if health.verdict is not Verdict.FAILING or alert_only:
         _drop_automatic_revert(draft, health, alert_only)
     if health.verdict is not Verdict.FAILING:
@@ -54,7 +56,15 @@ def guard(draft: Draft) -> None:
 
 
 def judge(draft: Draft, name: str) -> Health:
-    """Health of a revision that serves."""
+    """Health of a revision that serves; one that a policy wants left is as good as failing."""
+    health = _judge(draft, name)
+    refusal = draft.revisions[name].refusal
+    if health.verdict is Verdict.FAILING or refusal is None or not refusal.revert:
+        return health
+    return Health(Verdict.FAILING, REVOKED, f"{refusal.reason}: {refusal.message}")
+
+
+def _judge(draft: Draft, name: str) -> Health:
     pods = draft.pods(name)
     serving = draft.serving(name)
     if draft.spec.replicas == 0:
@@ -132,9 +142,14 @@ def _drop_automatic_revert(draft: Draft, health: Health, alert_only: bool) -> No
 
 
 def _revert(draft: Draft, active: str, health: Health) -> None:
-    name = targets.known_good(draft, active)
+    if health.reason == REVOKED and undecided(draft, active):
+        return
+    name, missing = targets.known_good(draft, active), "no other revision has served"
+    if health.reason == REVOKED:
+        name = replacement(draft, active)
+        missing = "no other revision that served is verified by the present policies"
     if name is None:
-        _hold(draft, active, "NothingToRevertTo", "no other revision has served")
+        _hold(draft, active, "NothingToRevertTo", missing)
         return
     target = targets.examine(draft, name, _failing(draft, active))
     nothing_serves = not draft.serving(active)
@@ -181,7 +196,7 @@ def move_back(draft: Draft, name: str, health: Health) -> None:
     draft.move(
         RouteRecord(
             name,
-            REPLACED if health.reason == REPLACED else REVERTED,
+            health.reason if health.reason in NAMED else REVERTED,
             f"{health.reason}: {health.message}",
             draft.now,
             previous=previous,

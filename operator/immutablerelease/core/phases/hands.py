@@ -128,6 +128,7 @@ def _retry(draft: Draft, action: Action) -> Answer:
         wanted,
         phase=RevisionPhase.PENDING,
         verification=None,
+        refusal=None,
         failure=None,
         started_at=None,
         tested_at=None,
@@ -165,7 +166,7 @@ def _unusable(draft: Draft, name: str) -> str:
         return f"no revision {name} of this release; see kubectl get rrev"
     if status.phase in REFUSED:
         return f"{name} is {status.phase}: {status.message}; roll back to one that served"
-    if not draft.verified(name) or status.active_since is None:
+    if not draft.trusted(name) or status.active_since is None:
         return f"{name} never served; only a revision that served can be rolled back to"
     return ""
 

@@ -9,8 +9,9 @@ from ..plan import EventType
 from ..signals import Verdict
 from ..snapshot import RouteRecord
 from . import target as targets
-from .route import REPLACED, REVERTED, settle
+from .route import NAMED, REVERTED, REVOKED, settle
 from .target import Fitness
+from .verified import proven
 
 
 def continue_revert(draft: Draft) -> None:
@@ -23,6 +24,9 @@ def continue_revert(draft: Draft) -> None:
         return
     if failure := signals.workload_failure(draft.pods(revert.target)):
         _give_up(draft, revert, *failure)
+    elif revert.reason == REVOKED and not proven(draft, revert.target):
+        # Policies that are new have not spoken of it; the guard looks for another if they refuse.
+        return
     elif revert.action is None and _recovering(draft):
         # Some Pods of what serves are back: the guard cancels the revert once all of it is.
         return
@@ -38,7 +42,7 @@ def _stands(draft: Draft, revert: Revert) -> bool:
         status is not None
         and status.phase not in REFUSED
         and revert.source == draft.leaving
-        and draft.verified(revert.target)
+        and draft.trusted(revert.target)
     )
 
 
@@ -95,7 +99,7 @@ def _other(draft: Draft, revert: Revert) -> str | None:
 
 
 def _take_over(draft: Draft, revert: Revert) -> None:
-    reason = revert.reason if revert.action or revert.reason == REPLACED else REVERTED
+    reason = revert.reason if revert.action or revert.reason in NAMED else REVERTED
     message = revert.message if revert.action else f"{revert.reason}: {revert.message}"
     draft.move(
         RouteRecord(

@@ -14,6 +14,7 @@ from ..snapshot import Unresolved
 from . import target as targets
 from .candidate import AWAITING
 from .demand import awaiting_promotion
+from .route import REVOKED
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def changed_statuses(draft: Draft) -> Iterator[Intent]:
 
 def summarise(draft: Draft) -> Summary:
     """Where the release is; the first thing that stands in the way of being ready."""
-    for view in (_conflict, _failing, _reverting, _unresolved, _refused, _in_flight):
+    views = (_conflict, _failing, _reverting, _distrusted, _unresolved, _refused, _in_flight)
+    for view in views:
         summary = view(draft)
         if summary is not None:
             return summary
@@ -110,6 +112,22 @@ def _failing(draft: Draft) -> Summary | None:
     )
 
 
+def _distrusted(draft: Draft) -> Summary | None:
+    """What serves is refused by now, and no policy wants it left."""
+    active = draft.active
+    if active is None or draft.trusted(active):
+        return None
+    verified = find_condition(draft.revisions[active].conditions, "Verified")
+    in_flight = draft.candidate is not None
+    return Summary(
+        ReleasePhase.DEGRADED,
+        REVOKED,
+        f"{active}: {verified.message if verified else 'refused'}",
+        stalled=not in_flight,
+        reconciling=in_flight,
+    )
+
+
 def _unresolved(draft: Draft) -> Summary | None:
     if draft.wanted is not None:
         return None
@@ -140,7 +158,8 @@ def _refused(draft: Draft) -> Summary | None:
     serving = f"; {draft.active} serves" if draft.active else "; nothing serves"
     message = f"{wanted} {status.message}{serving}; change the spec, or ask for Retry"
     if status.phase is RevisionPhase.REJECTED:
-        reason = status.verification.reason if status.verification else "Rejected"
+        verdict = status.refusal or status.verification
+        reason = verdict.reason if verdict else "Rejected"
         return Summary(ReleasePhase.REJECTED, reason, message, stalled=True)
     reason = status.failure.reason if status.failure else "Failed"
     reverted = status.active_since is not None and draft.active is not None
@@ -188,7 +207,7 @@ def _conditions(draft: Draft, summary: Summary) -> tuple[Condition, ...]:
     told |= {"Reconciling": Status.TRUE} if summary.reconciling else {}
     told |= {"Stalled": Status.TRUE} if summary.stalled else {}
     wished = {type_: (status, summary.reason, summary.message) for type_, status in told.items()}
-    wished |= _of_revision(draft, "Verified", draft.wanted or draft.active)
+    wished |= _of_revision(draft, "Verified", _in_question(draft))
     wished |= _of_revision(draft, "Healthy", draft.active)
     conditions = tuple(item for item in draft.status.conditions if item.type in wished)
     generation = draft.snapshot.release.metadata.generation
@@ -196,6 +215,14 @@ def _conditions(draft: Draft, summary: Summary) -> tuple[Condition, ...]:
         new = draft.condition(type_, status, reason, message, generation)
         conditions = set_condition(conditions, new, now=draft.now)
     return conditions
+
+
+def _in_question(draft: Draft) -> str | None:
+    """The revision whose verification matters most: what serves and is refused, or what is next."""
+    active = draft.active
+    if active is not None and draft.revisions[active].refusal is not None:
+        return active
+    return draft.wanted or active
 
 
 def _of_revision(draft: Draft, type_: str, name: str | None) -> dict[str, _Told]:

@@ -19,6 +19,11 @@ ABORTED = "Aborted"
 # What served was deleted by somebody; nothing is wrong with it.
 REPLACED = "Replaced"
 
+# A policy refuses by now what served.
+REVOKED = "VerificationRefused"
+# Reasons of a revert that its record names as they are.
+NAMED = frozenset({REPLACED, REVOKED})
+
 # Reasons that say nothing against the revision that was left.
 _BLAMELESS = frozenset({PROMOTED, REPLACED})
 
@@ -141,6 +146,10 @@ def _lost_traffic(draft: Draft, name: str, record: RouteRecord) -> RevisionStatu
             phase=RevisionPhase.SUPERSEDED,
             left_at=record.at,
             message=f"superseded by {record.revision}",
+        )
+    if record.reason == REVOKED:
+        return draft.change(
+            name, phase=RevisionPhase.REJECTED, left_at=record.at, message=record.message
         )
     return draft.change(
         name,

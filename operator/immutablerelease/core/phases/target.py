@@ -34,15 +34,20 @@ class Target:
 
 def known_good(draft: Draft, leaving: str | None) -> str | None:
     """The newest other revision that was good; without one, the newest other that served."""
-    eligible = [
+    return next(iter(eligible(draft, leaving)), None)
+
+
+def eligible(draft: Draft, leaving: str | None) -> list[str]:
+    """All other revisions that a revert may go to, the best first."""
+    found = [
         (status.good_since is not None, status.active_since, name)
         for name, status in draft.revisions.items()
         if name != leaving
         and status.active_since is not None
         and status.phase not in REFUSED
-        and draft.verified(name)
+        and draft.trusted(name)
     ]
-    return max(eligible)[2] if eligible else None
+    return [name for _, _, name in sorted(found, reverse=True)]
 
 
 def examine(draft: Draft, name: str, leaving: Failing | None = None) -> Target:

@@ -20,7 +20,8 @@ def verify(draft: Draft) -> None:
     backup without statuses: once it is verified its record can be trusted again.
     """
     for name, status in list(draft.revisions.items()):
-        undecided = status.phase in IN_FLIGHT or status.phase is RevisionPhase.REJECTED
+        rejected = status.phase is RevisionPhase.REJECTED and status.refusal is None
+        undecided = status.phase in IN_FLIGHT or rejected
         if undecided and name != draft.active and name in (draft.wanted, draft.lost):
             _verify(draft, name)
 
@@ -37,31 +38,46 @@ def _verify(draft: Draft, name: str) -> None:
 
 def decided(draft: Draft, name: str) -> bool:
     """Whether the present policies have given a verdict that stands."""
-    verification = draft.revisions[name].verification
+    status = draft.revisions[name]
+    if status.refusal is not None:
+        return status.refusal.policies == draft.snapshot.policies
     return (
-        verification is not None
-        and verification.policies == draft.snapshot.policies
-        and verification.verdict != "Unknown"
+        status.verification is not None
+        and status.verification.policies == draft.snapshot.policies
+        and status.verification.verdict != "Unknown"
     )
 
 
 def proven(draft: Draft, name: str) -> bool:
     """Whether the present policies have verified it."""
-    return decided(draft, name) and draft.verified(name)
+    return decided(draft, name) and draft.trusted(name)
 
 
-def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
-    verification = Verification.model_validate(
+def as_status(verdict: VerdictView) -> Verification:
+    """A verdict as the status of a revision keeps it."""
+    return Verification.model_validate(
         {
             "verdict": verdict.verdict,
             "reason": clip(verdict.reason, LONGEST_REASON),
             "message": clip(verdict.message),
             "policies": verdict.policies,
             "time": verdict.at,
+            "due": verdict.due,
             "evidence": verdict.evidence,
             "source": verdict.source,
         }
     )
+
+
+def reject(draft: Draft, name: str, verdict: VerdictView) -> None:
+    """Refuse what has not served yet."""
+    draft.change(name, verification=as_status(verdict))
+    draft.mark(name, "Verified", Status.FALSE, verdict.reason, verdict.message)
+    _reject(draft, name, verdict)
+
+
+def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
+    verification = as_status(verdict)
     before = draft.revisions[name].verification
     # Not knowing does not undo what was known: it may be the place that a revert goes to.
     unsure = verdict.verdict == "Unknown" and draft.verified(name)
@@ -78,7 +94,7 @@ def _take(draft: Draft, name: str, verdict: VerdictView) -> None:
 
 
 def _news(before: Verification, now: Verification) -> bool:
-    same = before.model_copy(update={"time": now.time})
+    same = before.model_copy(update={"time": now.time, "due": now.due})
     return same != now
 
 
