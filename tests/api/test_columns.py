@@ -8,24 +8,24 @@ from tests.api.manifests import action, policy, release, revision
 TIME = "2026-01-01T12:00:00Z"
 WHY = "shop-5555555555 reverted: container shop crashes; shop-2222222222 serves; change the spec"
 
-# Number, phase, verdict, ready Pods, why: the five acts of a release.
+# Number, phase, whether verified, ready Pods, why: the five acts of a release.
 ACTS = (
-    (1, "Superseded", "Verified", 0, "shop-2222222222 took over"),
-    (2, "Active", "Verified", 3, "serves"),
-    (3, "Rejected", "Refused", 0, "container shop: no signature of build"),
-    (4, "Failed", "Verified", 0, "probe api fails: status 500"),
-    (5, "Failed", "Verified", 0, "container shop crashes"),
+    (1, "Superseded", "True", 0, "shop-2222222222 took over"),
+    (2, "Active", "True", 3, "serves"),
+    (3, "Rejected", "False", 0, "container shop: no signature of build"),
+    (4, "Failed", "True", 0, "probe api fails: status 500"),
+    (5, "Failed", "True", 0, "container shop crashes"),
 )
 
 
 def test_the_columns_tell_the_story_of_a_release(namespace: Kubectl) -> None:
     namespace.apply(release())
     _write_status(namespace, "irel/shop", _release_status())
-    for number, phase, verdict, ready, why in ACTS:
+    for number, phase, verified, ready, why in ACTS:
         name = f"shop-{str(number) * 10}"
         image = f"registry.example.com/shop:{number}"
         namespace.apply(revision(name, spec__number=number, spec__images__0__source=image))
-        _write_status(namespace, f"rrev/{name}", _revision_status(phase, verdict, ready, why))
+        _write_status(namespace, f"rrev/{name}", _revision_status(phase, verified, ready, why))
 
     releases, revisions = namespace("get", "irel,rrev", "-o", "wide").strip().split("\n\n")
 
@@ -37,9 +37,9 @@ def test_the_columns_tell_the_story_of_a_release(namespace: Kubectl) -> None:
     assert _words(header) == (
         "NAME RELEASE NO PHASE IMAGE VERIFIED READY ACTIVE-SINCE AGE WHY SIGNER DIGEST"
     )
-    for row, (number, phase, verdict, ready, why) in zip(rows, ACTS, strict=True):
+    for row, (number, phase, verified, ready, why) in zip(rows, ACTS, strict=True):
         image = f"registry.example.com/shop:{number}"
-        assert row.split()[1:7] == ["shop", str(number), phase, image, verdict, str(ready)]
+        assert row.split()[1:7] == ["shop", str(number), phase, image, verified, str(ready)]
         assert why in row
 
 
@@ -82,15 +82,15 @@ def _release_status() -> dict[str, Any]:
     }
 
 
-def _revision_status(phase: str, verdict: str, ready: int, why: str) -> dict[str, Any]:
-    verification = {
-        "verdict": verdict,
-        "reason": verdict,
+def _revision_status(phase: str, verified: str, ready: int, why: str) -> dict[str, Any]:
+    condition = {
+        "type": "Verified",
+        "status": verified,
+        "reason": "Signed",
         "message": why,
-        "policies": "0123456789",
-        "time": TIME,
+        "lastTransitionTime": TIME,
     }
-    return {"phase": phase, "message": why, "readyReplicas": ready, "verification": verification}
+    return {"phase": phase, "message": why, "readyReplicas": ready, "conditions": [condition]}
 
 
 def _words(header: str) -> str:
