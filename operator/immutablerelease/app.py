@@ -130,7 +130,7 @@ class App:
         self.policy_statuses = PolicyStatuses(
             api,
             store,
-            trust=trust,
+            trust=self.trust,
             judge=self.verifier,
             queue=self.policies,
             now=now,
@@ -183,8 +183,8 @@ class App:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watching.watch(stop), name="watching")
             group.create_task(self.watching.resync(stop), name="resync")
-            enqueue = self.watching.enqueue_all
-            group.create_task(self.trust.watch(self._policies, enqueue, stop), name="trust")
+            replaced = self.watching.policies_changed
+            group.create_task(self.trust.watch(self._policies, replaced, stop), name="trust")
             workers = group.create_task(run_workers(self.queue, self.controller.handle, WORKERS))
             group.create_task(run_workers(self.policies, self.policy_statuses.handle, 1))
             events = group.create_task(self.events.run(), name="events")

@@ -8,7 +8,7 @@ read now and then for that, rather than watched: a watch would need leave to lis
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from immutablerelease.api.policy import Policy
 from immutablerelease.verification.trust import (
@@ -39,11 +39,16 @@ class TrustReader:
     async def read(self, policies: Iterable[Policy]) -> Trust:
         """Their content; what is absent or no text is left out. Raises ApiError."""
         wanted = references(policies)
-        self.known = Trust(
+        found = Trust(
             secrets=await self._contents(SECRETS, wanted.secrets),
             config_maps=await self._contents(CONFIG_MAPS, wanted.config_maps),
         )
-        return self.known
+        # These policies may be some of all.
+        self.known = Trust(
+            secrets=_updated(self.known.secrets, wanted.secrets, found.secrets),
+            config_maps=_updated(self.known.config_maps, wanted.config_maps, found.config_maps),
+        )
+        return found
 
     async def refresh(self, policies: Iterable[Policy]) -> None:
         """Read anew, if that can be done: else what was read last stands."""
@@ -89,3 +94,10 @@ class TrustReader:
 
 def _text(kind: Kind, value: str | None) -> str | None:
     return value if value is None or kind is CONFIG_MAPS else secret_text(value)
+
+
+def _updated(
+    known: Mapping[Place, str], read: Collection[Place], found: Mapping[Place, str]
+) -> dict[Place, str]:
+    kept = {place: text for place, text in known.items() if place not in read}
+    return kept | dict(found)

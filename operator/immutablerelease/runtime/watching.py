@@ -68,9 +68,7 @@ class Watching:
         for kind in (*WHOLE, *CHILDREN):
             for namespace in self._scopes(kind):
                 await self._list(kind, namespace)
-        self.enqueue_all()
-        for _, name in self._store.names(POLICIES):
-            self._policy_changed(name)
+        self.policies_changed()
 
     async def resync(self, stop: asyncio.Event) -> None:
         """List everything again now and then, until stopped."""
@@ -127,15 +125,20 @@ class Watching:
             self._enqueue(Key(namespace, obj["spec"]["release"]))
         elif kind is POLICIES:
             self._policy_changed(metadata["name"])
-            self.enqueue_all()
+            self._enqueue_all()
         elif kind is NAMESPACES:
             for known, name in self._store.names(RELEASES, metadata["name"]):
                 self._enqueue(Key(known, name))
         elif release := (metadata.get("labels") or {}).get(RELEASE_LABEL):
             self._enqueue(Key(namespace, release))
 
-    def enqueue_all(self) -> None:
-        """Have every release decided anew."""
+    def policies_changed(self) -> None:
+        """Look at all policies and releases anew: what policies refer to is not what it was."""
+        for _, name in self._store.names(POLICIES):
+            self._policy_changed(name)
+        self._enqueue_all()
+
+    def _enqueue_all(self) -> None:
         for namespace, name in self._store.names(RELEASES):
             self._enqueue(Key(namespace, name))
 

@@ -160,3 +160,14 @@ async def test_what_cannot_be_read_stands_as_it_was_read_last() -> None:
     watched.line.refuses[SECRETS] = Forbidden("no")
     await watched.reader.refresh(watched.policies())
     assert watched.reader.known == before
+
+
+async def test_to_read_for_one_policy_forgets_nothing_of_the_others() -> None:
+    watched = Watched()
+    await watched.reader.refresh(watched.policies())
+    before = watched.reader.known
+    await watched.reader.refresh([])
+    assert watched.reader.known == before
+    watched.cluster.objects.pop(("configmaps", "operator", "roots"))
+    await watched.reader.refresh(watched.policies())
+    assert watched.reader.known == NO_TRUST
