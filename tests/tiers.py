@@ -127,7 +127,10 @@ TIERS = (
         "e2e",
         "real Pods, real signatures, real traffic",
         ([*PYTEST, "tests/e2e"],),
-        fetch=([sys.executable, "-m", "tests.e2e.operator_image"],),
+        fetch=(
+            [sys.executable, "-m", "tests.e2e.operator_image"],
+            [*DEVCLUSTER, "tools", "fulcio", "rekor-server", "timestamp-server"],
+        ),
         profile="full",
         obstacle=_no_cluster,
     ),

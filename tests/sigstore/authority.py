@@ -46,10 +46,4 @@ def _certificate(
 
 
 def _name(text: str) -> x509.Name:
-    # Trust roots name the authority by its organization, and readers insist on it.
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "tests"),
-            x509.NameAttribute(NameOID.COMMON_NAME, text),
-        ]
-    )
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])

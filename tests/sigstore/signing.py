@@ -17,6 +17,30 @@ REPOSITORY = "https://github.com/shop/app"
 COMMIT = "c0ffee" * 6 + "c0ff"
 BUILDER = "https://github.com/actions/runner/github-hosted"
 _PREDICATE = "provenance.json"
+# What is said of an image, once `write_provenance` wrote it down.
+PROVENANCE = ("--type", "slsaprovenance1", "--predicate", _PREDICATE)
+
+
+def known_as(email: str, sigstore: Sigstore, issuer: int = 0) -> tuple[str, ...]:
+    """The options of cosign by which somebody signs whom an issuer knows."""
+    token = sigstore.issuers[issuer].token(email)
+    config = ("--signing-config", SIGNING_CONFIG, "--trusted-root", TRUST_ROOT)
+    return (*config, "--identity-token", token)
+
+
+def write_provenance(cosign: Cosign) -> None:
+    """Have cosign find what is said of where an image was built."""
+    source = {"uri": f"git+{REPOSITORY}@refs/heads/main", "digest": {"gitCommit": COMMIT}}
+    workflow = {"repository": REPOSITORY, "ref": "refs/heads/main", "path": "release.yml"}
+    predicate = {
+        "buildDefinition": {
+            "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+            "externalParameters": {"workflow": workflow},
+            "resolvedDependencies": [source],
+        },
+        "runDetails": {"builder": {"id": BUILDER}},
+    }
+    cosign.path(_PREDICATE).write_text(json.dumps(predicate))
 
 
 @dataclass(frozen=True)
@@ -32,16 +56,20 @@ class Signer:
 
     def images(self) -> Mapping[str, Image]:
         """All of them, by what was done to them."""
-        self._write_provenance()
+        write_provenance(self.cosign)
         return dict([*self._keyless(), *self._keyed(), *self._attested()])
 
     def _keyless(self) -> Iterator[tuple[str, Image]]:
-        alice = self._as(ALICE)
+        alice, mallory = (known_as(email, self.sigstore) for email in (ALICE, MALLORY))
+        elsewhere = known_as(ALICE, self.sigstore, issuer=1)
         yield "keyless", self._do("sign", self._image("keyless"), *alice)
         yield "keyless, no referrers", self._do("sign", self._image("keyless", self.old), *alice)
         yield "keyless, cosign v2", self._do("sign", self._image("v2"), *self._legacy(ALICE))
-        yield "mallory", self._do("sign", self._image("mallory"), *self._as(MALLORY))
-        yield "other issuer", self._do("sign", self._image("issuer"), *self._as(ALICE, 1))
+        yield "mallory", self._do("sign", self._image("mallory"), *mallory)
+        yield (
+            "other issuer",
+            self._do("sign", self._image("issuer"), *elsewhere),
+        )
         yield "unsigned", self._image("unsigned")
 
     def _keyed(self) -> Iterator[tuple[str, Image]]:
@@ -54,21 +82,15 @@ class Signer:
         yield "keyed, logged", self._do("sign", self._image("logged"), *logged)
 
     def _attested(self) -> Iterator[tuple[str, Image]]:
-        says = ("--type", "slsaprovenance1", "--predicate", _PREDICATE)
-        alice = self._as(ALICE)
+        alice = known_as(ALICE, self.sigstore)
         only = self._image("attested")
-        yield "attested, not signed", self._do("attest", only, *says, *alice)
+        yield "attested, not signed", self._do("attest", only, *PROVENANCE, *alice)
         for name, registry in {"attested": self.modern, "attested, no referrers": self.old}.items():
             image = self._do("sign", self._image("attested", registry), *alice)
-            yield name, self._do("attest", image, *says, *alice)
+            yield name, self._do("attest", image, *PROVENANCE, *alice)
         image = self._do("sign", self._image("attested"), "--key", f"{KEY}.key", *LEGACY)
         old = ("--key", f"{KEY}.key", *LEGACY)
-        yield "attested, cosign v2", self._do("attest", image, *says, *old)
-
-    def _as(self, email: str, issuer: int = 0) -> tuple[str, ...]:
-        token = self.sigstore.issuers[issuer].token(email)
-        config = ("--signing-config", SIGNING_CONFIG, "--trusted-root", TRUST_ROOT)
-        return (*config, "--identity-token", token)
+        yield "attested, cosign v2", self._do("attest", image, *PROVENANCE, *old)
 
     def _legacy(self, email: str) -> tuple[str, ...]:
         return (
@@ -87,16 +109,3 @@ class Signer:
         registry = registry or self.modern
         repository = f"shop/{kind}-{next(self.numbers)}"
         return Image(registry, repository, registry.push_image(repository, repository.encode()))
-
-    def _write_provenance(self) -> None:
-        source = {"uri": f"git+{REPOSITORY}@refs/heads/main", "digest": {"gitCommit": COMMIT}}
-        workflow = {"repository": REPOSITORY, "ref": "refs/heads/main", "path": "release.yml"}
-        predicate = {
-            "buildDefinition": {
-                "buildType": "https://actions.github.io/buildtypes/workflow/v1",
-                "externalParameters": {"workflow": workflow},
-                "resolvedDependencies": [source],
-            },
-            "runDetails": {"builder": {"id": BUILDER}},
-        }
-        self.cosign.path(_PREDICATE).write_text(json.dumps(predicate))
