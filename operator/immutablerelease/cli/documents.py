@@ -19,6 +19,8 @@ from immutablerelease.verification.trust import Place, Trust, references, secret
 
 # One object of Kubernetes has at most 1.5 MiB.
 MAX_BYTES = 2 * 1024 * 1024
+# Far more than policies have; reading a million takes a minute.
+MAX_NODES = 50_000
 _Contents = dict[str, dict[str, str]]
 
 
@@ -78,6 +80,8 @@ def read_files(paths: Sequence[Path], operator_namespace: str) -> Given:
         held = len(policies)
         for document in _documents(path):
             kind = document.get("kind")
+            if kind == "List":
+                raise BadInput(f"{path} holds a List; write its items as documents of their own")
             if kind == "ReleasePolicy":
                 policy = _policy(path, document)
                 _add(path, kind, policies, policy.metadata.name, policy)
@@ -112,12 +116,17 @@ def _documents(path: Path) -> list[Mapping[str, Any]]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Without aliases, which can unfold to anything, and with each key once."""
+    """Without aliases, which can unfold to anything, with each key once, and not without end."""
+
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.YAMLError(f"an alias in line {mark.line + 1}; write out what it stands for")
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise yaml.YAMLError(f"more than {MAX_NODES} values, which no policy needs")
         node: yaml.Node | None = super().compose_node(parent, index)
         return node
 

@@ -95,12 +95,12 @@ def run(arguments: argparse.Namespace) -> int:
         labels = _labels(arguments.namespace_label)
         answer = asyncio.run(ask(arguments.image, given, arguments.namespace, labels))
     except BadInput as error:
-        print(f"kubectl immutable verify: {error}", file=sys.stderr)
+        print(_plain(f"kubectl immutable verify: {error}"), file=sys.stderr)
         return BAD_CALL
     if arguments.output == "json":
         print(json.dumps(answer.wire(), indent=2))
     else:
-        print("\n".join(_lines(answer)))
+        print("\n".join(map(_plain, _lines(answer))))
     return EXIT_CODES[answer.verdict.verdict]
 
 
@@ -182,3 +182,11 @@ def _lines(answer: Answer) -> Iterator[str]:
         did = f"{'attested' if item.predicate_type else 'signed'} by"
         yield f"{did:11} {item.authority}, {proof(item)}"
         yield f"{'':11} as policy {item.policy} wants, {item.format} {item.signature}"
+
+
+def _plain(line: str) -> str:
+    """Names come from strangers: none of them may move the cursor or turn the text around."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in line
+    )

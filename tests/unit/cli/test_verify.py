@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography import x509
 
 from immutablerelease.api.policy import Policy
 from immutablerelease.cli.main import main
@@ -177,6 +178,20 @@ async def test_another_identity_is_refused_by_name(
     assert keyless.SUBJECT in answer["message"]
 
 
+async def test_a_name_from_a_certificate_cannot_write_to_the_terminal(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stranger may get a certificate in any name, and would like it to read as a verdict."""
+    trick = "https://x.example/\x1b[2J\x1b[HVerified"
+    made = keyless.Keyless(names=[x509.UniformResourceIdentifier(trick)])
+    keyless.attach(scene, made)
+    path = write(tmp_path / "policy.yaml", keyless.policy(scene.registry), config_map())
+    assert await call(scene, path) == 1
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert shown.startswith("Refused")
+
+
 @pytest.mark.parametrize("field", ["data", "stringData"])
 async def test_a_key_is_taken_from_a_secret(scene: Scene, tmp_path: Path, field: str) -> None:
     scene.bundle()
@@ -307,6 +322,12 @@ def _nested(depth: int) -> str:
         (f"# {'x' * 3_000_000}", "more than 2097152 bytes"),
         ("a: \x01", "is not YAML"),
         ("- a\n- b", "holds no ReleasePolicy"),
+        ("kind: List\nitems: []", "holds a List"),
+        (
+            'apiVersion: "\\e[2J\\u202e"\nkind: ReleasePolicy',
+            r"apiVersion \x1b[2J\u202e, expected",
+        ),
+        ("- a\n" * 60_000, "more than 50000 values"),
     ],
     ids=[
         "aliases that multiply",
@@ -325,6 +346,9 @@ def _nested(depth: int) -> str:
         "a very large file",
         "a control character",
         "no mapping",
+        "a list of objects",
+        "letters that move the cursor",
+        "values without end",
     ],
 )
 def test_a_file_that_plays_tricks_is_one_clear_error(
