@@ -105,11 +105,11 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "a probe of no kind": (
         probe(),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http or tcp",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp or grpc",
     ),
     "a probe of two kinds": (
         probe(http={"port": "http"}, tcp={"port": 8080}),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http or tcp",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp or grpc",
     ),
     "two probes of one name": (
         release(spec__health__probes=[{"name": "api", "tcp": {"port": 8080}}] * 2),
@@ -141,6 +141,11 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     "a TCP probe of a port that the Service does not name": (
         probe(tcp={"port": "web"}),
         "spec.health.probes: Invalid value: the port of a probe by tcp must be a number or a "
+        "name in `service.ports`",
+    ),
+    "a gRPC probe of a port that the Service does not name": (
+        probe(grpc={"port": "rpc"}),
+        "spec.health.probes: Invalid value: the port of a probe by grpc must be a number or a "
         "name in `service.ports`",
     ),
     "a probe of a port that cannot be": (

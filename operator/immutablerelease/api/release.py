@@ -276,11 +276,30 @@ class TcpProbe(Model):
     ]
 
 
+class GrpcProbe(Model):
+    """A call of grpc.health.v1.Health/Check on every Pod's own address; it must say SERVING."""
+
+    port: Annotated[
+        ProbePort,
+        Field(description="Port number of the Pod, or the name of a port of `service.ports`."),
+    ]
+    service: Annotated[
+        str,
+        Field(
+            description="Name of the service that is asked about; empty asks about the whole Pod.",
+            max_length=256,
+        ),
+    ] = ""
+
+
 class Probe(Model):
     """A question asked of every Pod of the candidate, of what serves and of what is kept warm."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        Rule("has(self.http) != has(self.tcp)", "a probe has exactly one of http or tcp"),
+        Rule(
+            "[has(self.http), has(self.tcp), has(self.grpc)].exists_one(kind, kind)",
+            "a probe has exactly one of http, tcp or grpc",
+        ),
         Rule(
             "duration(self.interval) >= duration('100ms')",
             "interval is at least 100ms: Pods have other work to do",
@@ -297,6 +316,9 @@ class Probe(Model):
     name: Annotated[Name, Field(description="Name of the probe, unique in the release.")]
     http: Annotated[HttpProbe | None, Field(description="Probe by HTTP.")] = None
     tcp: Annotated[TcpProbe | None, Field(description="Probe by TCP connection.")] = None
+    grpc: Annotated[
+        GrpcProbe | None, Field(description="Probe by the health protocol of gRPC.")
+    ] = None
     interval: Annotated[Duration, Field(description="Time between two attempts on one Pod.")] = 2.0
     timeout: Annotated[Duration, Field(description="Time that one attempt may take.")] = 1.0
     failure_threshold: Annotated[
@@ -400,7 +422,7 @@ class ReleaseSpec(Model):
                 f"the port of a probe by {kind} must be a number or a name in `service.ports`",
                 ".health.probes",
             )
-            for kind in ("http", "tcp")
+            for kind in ("http", "tcp", "grpc")
         ),
         Rule(
             "!has(self.traffic.gateway) || !has(self.traffic.gateway.port) || "

@@ -8,7 +8,7 @@ import aiohttp
 from immutablerelease.api.release import Probe
 from immutablerelease.core.probing import Attempt
 
-from . import http, tcp
+from . import grpc, http, tcp
 from .address import number
 from .errors import Failed, reason
 
@@ -47,4 +47,7 @@ async def _ask(
         return await http.ask(probe.http, address, port, timeout=probe.timeout, session=session)
     if probe.tcp is not None:
         return await tcp.ask(address, number(probe.tcp.port, ports), timeout=probe.timeout)
-    raise Failed(f"probe {probe.name} has neither http nor tcp; give it exactly one of them")
+    if probe.grpc is not None:
+        port = number(probe.grpc.port, ports)
+        return await grpc.ask(probe.grpc, address, port, timeout=probe.timeout)
+    raise Failed(f"probe {probe.name} asks nothing; give it exactly one of http, tcp or grpc")

@@ -16,7 +16,11 @@ def reason(error: BaseException) -> str:
     if number in errno.errorcode:
         return os.strerror(number or 0).lower()
     found = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    # It may quote what the Pod sent: one short line of printable ASCII goes into a status.
-    text = "".join(char if " " <= char <= "~" else " " for char in found)
-    text = " ".join(text.split())[:200]
+    text = printable(found)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def printable(found: str) -> str:
+    """What a Pod sent, as one short line of printable ASCII that may go into a status."""
+    text = "".join(char if " " <= char <= "~" else " " for char in found)
+    return " ".join(text.split())[:200]

@@ -269,7 +269,7 @@ async def test_tcp_keeps_its_timeout(
 async def test_a_probe_that_asks_nothing_fails(session: aiohttp.ClientSession) -> None:
     result = await ask(Probe(name="empty"), session)
     assert not result.ok
-    assert "neither http nor tcp" in result.message
+    assert "exactly one of http, tcp or grpc" in result.message
 
 
 async def test_what_nobody_thought_of_is_a_failed_attempt(
