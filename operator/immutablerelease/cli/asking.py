@@ -179,14 +179,14 @@ def _tell(arguments: argparse.Namespace, obj: Object) -> int:
     if arguments.output != "text":
         output.dump(obj, arguments.output)
     elif arguments.wait:
-        print(f"{'refused' if failed else 'done'}: {action.status.message}")
+        _say(arguments, f"{'refused' if failed else 'done'}: {action.status.message}")
     return FAILED if failed else 0
 
 
 def _say(arguments: argparse.Namespace, text: str) -> None:
     """Word for a person; a program gets one answer, at the end."""
     if arguments.output == "text":
-        print(text, flush=True)
+        print(output.plain(text), flush=True)
 
 
 def _seconds(text: str) -> float:

@@ -80,10 +80,12 @@ async def _load(arguments: argparse.Namespace, configuration: "Configuration") -
     from immutablerelease.runtime.kubeapi import load_configuration
 
     chosen = arguments.kubeconfig or arguments.context
+    place = arguments.kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
     try:
         if not chosen and _in_pod():
             await load_configuration(configuration)
             return await asyncio.to_thread(_POD_NAMESPACE.read_text, "utf-8")
+        _check_exists(place)
         loader = await load_kube_config(  # type: ignore[no-untyped-call]
             config_file=arguments.kubeconfig,
             context=arguments.context,
@@ -92,19 +94,22 @@ async def _load(arguments: argparse.Namespace, configuration: "Configuration") -
         )
         return str(loader.current_context["context"].get("namespace") or "default")
     except (ConfigException, OSError, yaml.YAMLError, AttributeError, TypeError) as error:
-        place = arguments.kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION
         raise Complaint(
-            f"no cluster to speak to: {place}: {_said(error)}",
-            "set KUBECONFIG, or name a file with --kubeconfig and a context with --context",
-            BAD_CALL,
+            f"the kubeconfig {place} cannot be used: {_said(error)}", _ELSEWHERE, BAD_CALL
         ) from error
 
 
+_ELSEWHERE = "set KUBECONFIG, or name a file with --kubeconfig and a context with --context"
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
 def _in_pod() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ and not os.environ.get("KUBECONFIG")
+
+
+def _check_exists(place: str) -> None:
+    if not any(Path(path).expanduser().exists() for path in place.split(os.pathsep) if path):
+        raise Complaint(f"there is no kubeconfig at {place}", _ELSEWHERE, BAD_CALL)
 
 
 def _said(error: BaseException) -> str:

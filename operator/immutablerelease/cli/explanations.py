@@ -30,7 +30,11 @@ _SIGN_OR_RETRY = (
 # Verdict on health, failure of a revision, state of a release: one reason, one entry.
 REASONS: Mapping[str, Explanation] = {
     # What a release or its candidate is doing.
-    "Active": Explanation("{active} has all the traffic and all its Pods are ready.", ""),
+    "Active": Explanation(
+        "{active} has all the traffic and all its Pods are ready.",
+        "A change of spec.template makes a new revision; kubectl immutable rollback {release} goes "
+        "back by hand.",
+    ),
     "Pending": Explanation(
         "The operator has not come to it yet, or its images are being verified.",
         "This takes seconds. If it stays so, look whether the operator runs.",
@@ -152,6 +156,11 @@ REASONS: Mapping[str, Explanation] = {
     "Aborted": Explanation(
         "Somebody aborted {revision}, and it is not tried again by itself.",
         "Change the spec, or: kubectl immutable retry {release}.",
+    ),
+    "VerificationRefused": Explanation(
+        "{revision} was verified when it was admitted, and the policies refuse it by now.",
+        "Release a version that they verify, or ask a cluster admin to correct the policy; once "
+        "they verify it again it is admitted by itself.",
     ),
     "Replaced": Explanation(
         "The ReleaseRevision that served was deleted; the traffic went to one that is known.",

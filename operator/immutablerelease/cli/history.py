@@ -52,6 +52,7 @@ def wire(revision: Revision) -> dict[str, Any]:
         "goodSince": told.get("goodSince"),
         "leftAt": told.get("leftAt"),
         "failure": told.get("failure"),
+        "refusal": told.get("refusal"),
     }
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from .cluster import Connect, connect
 from .errors import UNKNOWN, Complaint, complaint
+from .output import plain
 
 PROGRAM = "kubectl immutable"
 
@@ -25,6 +26,8 @@ class Command:
 COMMANDS: Mapping[str, Command] = {
     "status": Command("status", "show a release as it is, and what happens next"),
     "history": Command("history", "list the revisions of a release and what became of them"),
+    "explain": Command("explain", "say why a release is in its state, and what would change it"),
+    "diff": Command("diff", "show what differs between two revisions of a release"),
     "promote": Command("asking", "let the tested candidate have the traffic", "add_promote"),
     "abort": Command("asking", "stop what is in flight; what served before serves", "add_abort"),
     "rollback": Command("asking", "go back to an earlier revision", "add_rollback"),
@@ -83,9 +86,9 @@ async def act(chosen: argparse.Namespace, connect: Connect) -> int:
 
 
 def _complain(error: Complaint) -> int:
-    print(f"{PROGRAM}: {error}", file=sys.stderr)
+    print(plain(f"{PROGRAM}: {error}"), file=sys.stderr)
     if error.advice:
-        print(f"{'':{len(PROGRAM)}}  {error.advice}", file=sys.stderr)
+        print(plain(f"{'':{len(PROGRAM)}}  {error.advice}"), file=sys.stderr)
     return error.code
 
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,12 +61,21 @@ def show(drawing: "RenderableType") -> None:
 
 
 def new_console() -> "Console":
-    """Standard output, as wide as its terminal."""
+    """Standard output, as wide as its terminal, that no text of strangers can control."""
     from rich.console import Console
+    from rich.segment import Segment
+
+    class Terminal(Console):
+        """Whose own control codes are the only ones."""
+
+        def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
+            for segment in super().render(*args, **options):
+                text = "\n".join(map(plain, segment.text.split("\n")))
+                yield segment if segment.control else Segment(text, segment.style)
 
     terminal = sys.stdout.isatty()
     width = None if terminal or os.environ.get("COLUMNS", "").isdigit() else _NO_TERMINAL
-    return Console(
+    return Terminal(
         width=width,
         highlight=False,
         markup=False,
@@ -75,14 +85,24 @@ def new_console() -> "Console":
     )
 
 
+def plain(line: str) -> str:
+    """Names and messages come from strangers: none may move the cursor or turn the text around."""
+    if line.isprintable():
+        return line
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in line
+    )
+
+
 def dump(data: Any, form: str) -> None:
-    """Print for programs."""
+    """Print for programs, in ASCII: no letter of a stranger's reaches a terminal."""
     if form == "json":
-        print(json.dumps(data, indent=2, ensure_ascii=False))
+        print(json.dumps(data, indent=2))
         return
     import yaml
 
-    print(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), end="")
+    print(yaml.safe_dump(data, sort_keys=False), end="")
 
 
 def word(text: str) -> "Text":

@@ -1,18 +1,22 @@
 """`kubectl immutable status`: a release as it is now, and what happens next."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from rich.console import RenderableType
+
 from immutablerelease.api.objects import Release, Revision
 from immutablerelease.core.snapshot import PodView
-from immutablerelease.runtime.client import RELEASES
+from immutablerelease.runtime.client import PODS, RELEASES, REVISIONS, Object
 
 from . import cluster, output
 from .cluster import Cluster, Commands
 from .outlook import next_step
-from .reading import Story, read_story, signers, understand
+from .reading import Story, read_story, signers, tell, understand
+from .tree import draw, table
+from .watching import Board, Interest, of_release, one, watch
 
 
 def add_to(commands: Commands) -> None:
@@ -26,6 +30,9 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "-A", "--all-namespaces", action="store_true", help="releases of all namespaces"
     )
+    parser.add_argument(
+        "-w", "--watch", action="store_true", help="draw it anew at every change, until Ctrl-C"
+    )
     output.add_options(parser)
     cluster.add_options(parser)
     parser.set_defaults(act=show)
@@ -35,31 +42,55 @@ async def show(arguments: argparse.Namespace, cluster: Cluster) -> int:
     """Print the status."""
     if arguments.release is None:
         return await _all(arguments, cluster)
-    story = await read_story(cluster, arguments.release)
-    now = cluster.clock()
+    name = arguments.release
+    if arguments.watch:
+        return await watch(
+            cluster,
+            of_release(cluster.namespace, name),
+            form=arguments.output,
+            wire=lambda board: wire(_story(board, name), cluster.clock()),
+            draw=lambda board: draw(_story(board, name), cluster.clock()),
+        )
+    story = await read_story(cluster, name)
     if arguments.output != "text":
-        output.dump(wire(story, now), arguments.output)
+        output.dump(wire(story, cluster.clock()), arguments.output)
     else:
-        from .tree import draw
-
-        output.show(draw(story, now))
+        output.show(draw(story, cluster.clock()))
     return 0
+
+
+def _story(board: Board, name: str) -> Story:
+    return tell(one(board, name), board[REVISIONS] or (), board[PODS])
 
 
 async def _all(arguments: argparse.Namespace, cluster: Cluster) -> int:
     namespace = None if arguments.all_namespaces else cluster.namespace
+    if arguments.watch:
+        return await watch(
+            cluster,
+            (Interest(RELEASES, namespace),),
+            form=arguments.output,
+            wire=lambda board: [summary(item) for item in _sorted(board[RELEASES] or ())],
+            draw=lambda board: _draw_all(board[RELEASES] or (), namespace, cluster.clock()),
+        )
     objects = await cluster.api.list(RELEASES, namespace)
-    releases = [understand(Release.read, obj) for obj in objects]
-    releases.sort(key=lambda item: (item.metadata.namespace, item.metadata.name))
     if arguments.output != "text":
-        output.dump([summary(release) for release in releases], arguments.output)
-    elif not releases:
-        print(f"no releases in {f'namespace {namespace}' if namespace else 'any namespace'}")
+        output.dump([summary(release) for release in _sorted(objects)], arguments.output)
     else:
-        from .tree import table
-
-        output.show(table(releases, cluster.clock(), namespaced=namespace is None))
+        output.show(_draw_all(objects, namespace, cluster.clock()))
     return 0
+
+
+def _sorted(objects: Iterable[Object]) -> list[Release]:
+    releases = [understand(Release.read, obj) for obj in objects]
+    return sorted(releases, key=lambda item: (item.metadata.namespace, item.metadata.name))
+
+
+def _draw_all(objects: Iterable[Object], namespace: str | None, now: datetime) -> RenderableType:
+    releases = _sorted(objects)
+    if not releases:
+        return f"no releases in {f'namespace {namespace}' if namespace else 'any namespace'}"
+    return table(releases, now, namespaced=namespace is None)
 
 
 def summary(release: Release) -> dict[str, Any]:

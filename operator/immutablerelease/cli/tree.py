@@ -26,10 +26,10 @@ _BAR = 24
 def draw(story: Story, now: datetime) -> Group:
     """The whole picture of one release."""
     return Group(
-        *_head(story),
-        *_section("Traffic", _traffic(story, now)),
-        *_section("Conditions", _conditions(story, now)),
-        *_section("Revisions", _revisions(story, now)),
+        *head(story),
+        *section("Traffic", _traffic(story, now)),
+        *section("Conditions", _conditions(story, now)),
+        *section("Revisions", _revisions(story, now)),
         Text(),
         _next(story, now),
     )
@@ -61,7 +61,8 @@ def _shares(release: Release) -> str:
     return "\n".join(shares) or "none"
 
 
-def _head(story: Story) -> Iterator[RenderableType]:
+def head(story: Story) -> Iterator[RenderableType]:
+    """The release and its phase, and under it why."""
     release = story.release
     phase = str(release.status.phase or "Pending")
     yield Text.assemble(
@@ -78,7 +79,8 @@ def _headline(story: Story) -> str:
     return condition.message if condition else "the operator has not looked at it yet"
 
 
-def _section(title: str, body: RenderableType | None) -> Iterator[RenderableType]:
+def section(title: str, body: RenderableType | None) -> Iterator[RenderableType]:
+    """A part with a title; nothing where there is nothing to show."""
     if body is not None:
         yield Text()
         yield Text(title, style="bold")
@@ -205,6 +207,8 @@ def facts(revision: Revision) -> Table:
     signed = signers(verification.evidence)
     reason = f", signed by {signed}" if signed else f", {verification.reason}"
     rows.add_row("verdict", word(verification.verdict).append(reason, style="default"))
+    if refusal := revision.status.refusal:
+        rows.add_row("by now", word("Refused").append(f", {refusal.reason}", style="default"))
     if verification.source is not None:
         source = verification.source
         rows.add_row("source", f"{source.repository} at {source.commit[:12]}")

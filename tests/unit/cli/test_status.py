@@ -298,3 +298,16 @@ async def test_evidence_and_source_are_shown(capsys: Screen) -> None:
         text = shown(capsys)
         assert "verdict  Verified, signed by team (sha256:bbbbbbbbbbbb)\n" in text
         assert "source   https://git.test/shop at dddddddddddd\n" in text
+
+
+async def test_no_text_of_strangers_moves_the_cursor(capsys: Screen) -> None:
+    scene = await promoted()
+    attack = "\x1b[2J\x9b1A\u202eevil"
+    name = ("releaserevisions", "demo", scene.revision("v2"))
+    scene.api.objects[name]["status"]["message"] = attack
+    for form in ("text", "json", "yaml"):
+        for words in (("history", "shop"), ("status", "shop")):
+            await scene.call(*words, "-o", form)
+            shown = capsys.readouterr().out
+            assert "evil" in shown
+            assert not {"\x1b", "\x9b", "\u202e"} & set(shown), form

@@ -297,5 +297,12 @@ def _matches(obj: Object, key: str, equals: str, value: str) -> bool:
 
 
 def _selected(obj: Object, fields: str) -> bool:
-    """By a field selector on the name, the only one that is used."""
-    return fields in ("", f"metadata.name={obj['metadata']['name']}")
+    """By a field selector that asks for equality."""
+    for part in (part for part in fields.split(",") if part):
+        path, _, wanted = part.partition("=")
+        found: Any = obj
+        for key in path.split("."):
+            found = found.get(key) or {}
+        if found != wanted:
+            return False
+    return True
