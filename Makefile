@@ -38,6 +38,11 @@ e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
 lint: $(READY) ## Check style, types, layers and generated files.
 	@$(RUN) -m tests.tiers lint
 
+.PHONY: bench
+bench: $(READY) ## Measure it beside its peers, in the same scenes on one cluster.
+	@$(RUN) -m bench.verification --runs 10
+	@$(RUN) -m bench
+
 .PHONY: crds
 crds: $(READY) ## Write crds/ and the chart's copy from the typed models.
 	@$(RUN) -m immutablerelease.api.crds --write crds/

@@ -1,4 +1,4 @@
-"""The load client: a constant rate of requests, each on a connection of its own.
+"""The load client: a constant rate of requests, each on a connection of its own unless told else.
 
 The rate is open: a request is sent when its time has come, whether or not earlier ones were
 answered, so that a stall of the server is seen in full and not hidden by the client waiting for it.
@@ -17,6 +17,7 @@ import json
 import signal
 import socket
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -52,17 +53,40 @@ def parse(answer: bytes) -> tuple[str, str]:
         return ("garbled" if words[1] == b"200" else words[1].decode()), ""
 
 
+def whole(answer: bytes) -> bool:
+    """Whether an answer on a connection that stays open has come to its end."""
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            return bool(separator) and len(body) >= int(value)
+    return False
+
+
+@dataclass
+class Connection:
+    """A connection to the server."""
+
+    socket: socket.socket
+    opened: float = field(default_factory=time.monotonic)
+
+
 class Client:
     """Sends at a constant rate and writes down what came of every request."""
 
-    def __init__(self, host: str, port: int, path: str, out: TextIO) -> None:
+    def __init__(
+        self, host: str, port: int, path: str, out: TextIO, keep_alive: float = 0.0
+    ) -> None:
         # An address, never a name: looking names up is no part of what is measured.
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._address = (host, port)
         self._out = out
         self._payload = (
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
         ).encode()
+        self._keep_alive = keep_alive
+        self._idle: list[Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, rate: float, stop: asyncio.Event) -> None:
@@ -97,16 +121,41 @@ class Client:
         self._out.write(f"{sequence}\t{sent:.4f}\t{millis:.1f}\t{outcome}\t{version}\n")
 
     async def _exchange(self) -> bytes:
-        """One request on a new connection; the server closes it after the answer."""
+        """One request, on a connection that is kept if there is one, else on a new one."""
+        while self._idle:
+            kept = self._idle.pop()
+            if time.monotonic() - kept.opened > self._keep_alive:
+                kept.socket.close()
+            elif answer := await self._ask_kept(kept):
+                return answer
+        connection = socket.socket(self._family, socket.SOCK_STREAM)
+        connection.setblocking(False)
+        return await self._ask(Connection(connection), connect=True)
+
+    async def _ask_kept(self, kept: Connection) -> bytes:
+        """Nothing where the server closed it in the meantime: every client then takes another."""
+        try:
+            return await self._ask(kept)
+        except ConnectionError:
+            return b""
+
+    async def _ask(self, connection: Connection, *, connect: bool = False) -> bytes:
         loop = asyncio.get_running_loop()
-        with socket.socket(self._family, socket.SOCK_STREAM) as connection:
-            connection.setblocking(False)
-            await loop.sock_connect(connection, self._address)
-            await loop.sock_sendall(connection, self._payload)
-            answer = bytearray()
-            while chunk := await loop.sock_recv(connection, 65536):
+        answer = bytearray()
+        complete = False
+        try:
+            if connect:
+                await loop.sock_connect(connection.socket, self._address)
+            await loop.sock_sendall(connection.socket, self._payload)
+            while not complete and (chunk := await loop.sock_recv(connection.socket, 65536)):
                 answer += chunk
-            return bytes(answer)
+                complete = self._keep_alive > 0 and whole(bytes(answer))
+        finally:
+            if complete:
+                self._idle.append(connection)
+            else:
+                connection.socket.close()
+        return bytes(answer)
 
 
 async def _run(client: Client, rate: float) -> None:
@@ -125,10 +174,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=80)
     parser.add_argument("--path", default="/")
     parser.add_argument("--rate", type=float, default=200.0, help="requests per second")
+    parser.add_argument(
+        "--keep-alive", type=float, default=0.0, help="seconds for which a connection is used again"
+    )
     parser.add_argument("--out", type=Path, required=True, help="file for a line per request")
     arguments = parser.parse_args()
     with arguments.out.open("w", encoding="utf-8") as out:
-        client = Client(arguments.host, arguments.port, arguments.path, out)
+        client = Client(arguments.host, arguments.port, arguments.path, out, arguments.keep_alive)
         asyncio.run(_run(client, arguments.rate))
 
 

@@ -21,7 +21,14 @@ FRESH = 0.5
 class Traffic:
     """Requests at a constant rate from the moment of its creation until `stop`."""
 
-    def __init__(self, host: str, scratch: Path, port: int = 80, rate: float = RATE) -> None:
+    def __init__(
+        self,
+        host: str,
+        scratch: Path,
+        port: int = 80,
+        rate: float = RATE,
+        keep_alive: float = 0.0,
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         out = scratch / "requests.tsv"
         out.write_text("", encoding="utf-8")
@@ -31,6 +38,7 @@ class Traffic:
             [
                 *(sys.executable, "-m", "demo.load", "--host", host, "--port", str(port)),
                 *("--rate", str(rate), "--out", str(out)),
+                *("--keep-alive", str(keep_alive)),
             ],
             self._log,
             {},

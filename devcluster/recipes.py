@@ -56,6 +56,8 @@ _COSIGN = "github.com/sigstore/cosign/v3"
 _FULCIO = "github.com/sigstore/fulcio"
 _TIMESTAMPS = "github.com/sigstore/timestamp-authority/v2"
 _REKOR = "github.com/sigstore/rekor-tiles/v2"
+_ARGO_ROLLOUTS = "github.com/argoproj/argo-rollouts"
+_FLAGGER = "github.com/fluxcd/flagger"
 _GATEWAY_API = "sigs.k8s.io/gateway-api"
 _KWOK_STAGES = tuple(
     f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat", "pod/fast")
@@ -86,6 +88,23 @@ _ALL = (
     Recipe("fulcio", "fulcio", _FULCIO, _FULCIO, by_name_only=True),
     Recipe("timestamp-server", "timestamp", ".", _TIMESTAMPS, by_name_only=True),
     Recipe("rekor-server", "rekor", f"{_REKOR}/cmd/rekor-server/posix", _REKOR, by_name_only=True),
+    # Those that the bench measures beside us.
+    Recipe(
+        "argo-rollouts",
+        "argo-rollouts",
+        f"{_ARGO_ROLLOUTS}/cmd/rollouts-controller",
+        _ARGO_ROLLOUTS,
+        data=("manifests/crds",),
+        by_name_only=True,
+    ),
+    Recipe(
+        "flagger",
+        "flagger",
+        f"{_FLAGGER}/cmd/flagger",
+        _FLAGGER,
+        data=("artifacts/flagger",),
+        by_name_only=True,
+    ),
 )
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}
