@@ -1,8 +1,7 @@
 """Says on each ReleasePolicy whether it can be applied: Ready, or why not and what to do.
 
-Looked at when a policy changes and with every resync. What it refers to is not watched, so a policy
-that waits for a Secret or a ConfigMap is looked at again by itself. Nothing is written unless what
-is to be said differs from what is there.
+Looked at when a policy or what it refers to changes, and with every resync. Nothing is written
+unless what is to be said differs from what is there.
 """
 
 import logging
@@ -15,11 +14,7 @@ from pydantic import ValidationError
 from immutablerelease.api.base import first_problem
 from immutablerelease.api.conditions import Condition, ConditionType, Status, set_condition
 from immutablerelease.api.policy import Policy, PolicyStatus
-from immutablerelease.verification.errors import (
-    RulesUnavailable,
-    TrustUnavailable,
-    VerificationError,
-)
+from immutablerelease.verification.errors import RulesUnavailable, VerificationError
 from immutablerelease.verification.trust import Trust
 
 from .client import POLICIES, Api, ApiError, NotFound, Object
@@ -29,8 +24,6 @@ from .trust import TrustReader
 
 log = logging.getLogger(__name__)
 
-# How soon to look again for what a policy refers to.
-ABSENT_DELAY = 15.0
 _LONGEST_MESSAGE = 2048
 _SOUND = "Usable"
 _SOUND_MESSAGE = "its keys, names, rules and trust roots can be used"
@@ -73,7 +66,7 @@ class PolicyStatuses:
             self._queue.cancel(name)
             return
         try:
-            await self._write(obj, await self._found(name, obj))
+            await self._write(obj, await self._found(obj))
         except (ApiError, RulesUnavailable) as error:
             log.warning("ReleasePolicy %s: %s; %s", name, error, error.advice)
             self._queue.add_rate_limited(name)
@@ -83,7 +76,7 @@ class PolicyStatuses:
         else:
             self._queue.forget(name)
 
-    async def _found(self, name: str, obj: Object) -> tuple[Status, str, str]:
+    async def _found(self, obj: Object) -> tuple[Status, str, str]:
         """Status, reason and message."""
         try:
             policy = Policy.read({**obj, "status": {}})
@@ -94,8 +87,6 @@ class PolicyStatuses:
         except RulesUnavailable:
             raise
         except VerificationError as error:
-            if isinstance(error, TrustUnavailable):
-                self._queue.add_after(name, ABSENT_DELAY)
             return Status.FALSE, error.reason, error.diagnostics()
         return Status.TRUE, _SOUND, _SOUND_MESSAGE
 

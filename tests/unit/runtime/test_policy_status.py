@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from immutablerelease.runtime.client import CONFIG_MAPS, POLICIES, SECRETS, Unavailable
-from immutablerelease.runtime.policy_status import ABSENT_DELAY, PolicyStatuses
+from immutablerelease.runtime.policy_status import PolicyStatuses
 from immutablerelease.runtime.queue import WorkQueue
 from immutablerelease.runtime.store import Store
 from immutablerelease.runtime.trust import TrustReader
@@ -29,11 +29,8 @@ class Setting:
     def __init__(self, verifier: Verifier) -> None:
         self.cluster = FakeCluster()
         self.store = Store()
-        self.now, self.seconds, self.leading = START, 0.0, True
-        self.queue: WorkQueue[str] = WorkQueue(
-            clock=lambda: self.seconds,
-            jitter=random.Random(0),  # noqa: S311 (not for secrets)
-        )
+        self.now, self.leading = START, True
+        self.queue: WorkQueue[str] = WorkQueue(jitter=random.Random(0))  # noqa: S311 (not for secrets)
         self.statuses = PolicyStatuses(
             self.cluster,
             self.store,
@@ -60,13 +57,6 @@ class Setting:
         status = self.cluster.objects[(POLICIES.plural, "", "p")].get("status")
         (condition,) = status["conditions"] if status else ({},)
         return dict(condition)
-
-    def waits(self) -> bool:
-        """Whether it is looked at again after a while, with nobody asking."""
-        before = self.queue.depth
-        self.seconds += ABSENT_DELAY
-        self.queue._promote()
-        return self.queue.depth > before
 
     def put_root(self, text: str) -> None:
         name, key = keyless.ROOT
@@ -120,7 +110,6 @@ async def test_what_can_be_applied_is_ready(setting: Setting, spec: dict[str, An
     )
     assert condition["observedGeneration"] == 1
     assert condition["lastTransitionTime"] == "2026-01-01T00:00:00.000Z"
-    assert not setting.waits()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +165,6 @@ async def test_what_cannot_be_applied_says_why(
     assert (condition["status"], condition["reason"]) == ("False", reason)
     assert told in condition["message"]
     assert "; " in condition["message"], "it says what to do"
-    assert setting.waits() == (reason == "TrustUnavailable")
 
 
 async def test_what_it_waited_for_makes_it_ready(setting: Setting) -> None:
@@ -236,8 +224,10 @@ async def test_what_could_not_be_asked_is_asked_again(
 async def test_a_policy_that_is_gone_is_let_go(setting: Setting) -> None:
     await setting.look(KEYLESS)
     setting.store.remove(POLICIES, setting.cluster.remove(POLICIES, "", "p"))
+    before = len(setting.cluster.writes)
     await setting.statuses.handle("p")
-    assert not setting.waits()
+    assert len(setting.cluster.writes) == before
+    assert setting.queue.failures("p") == 0
 
 
 async def test_a_policy_deleted_meanwhile_is_no_failure(setting: Setting) -> None:
