@@ -175,7 +175,9 @@ class App:
             await asyncio.gather(election, return_exceptions=True)
 
     async def _work(self, stop: asyncio.Event) -> None:
-        await self.watching.fill()
+        await self.watching.read(stop)
+        if stop.is_set():
+            return
         # Before anything is decided: else all that runs would look as if trust roots had changed.
         await self.trust.refresh(self._policies())
         self.health.filled = True

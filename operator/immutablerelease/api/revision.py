@@ -7,8 +7,7 @@ from pydantic import Field
 
 from .base import Model, Rule, Time, keyed
 from .conditions import Condition
-from .probe import Probe
-from .release import ServicePort
+from .release import Probe, ServicePort
 from .template import FrozenTemplate
 
 

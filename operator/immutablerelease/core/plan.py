@@ -11,8 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from immutablerelease.api.action import ActionStatus
-from immutablerelease.api.probe import Probe
-from immutablerelease.api.release import ReleaseStatus
+from immutablerelease.api.release import Probe, ReleaseStatus
 from immutablerelease.api.revision import RevisionSpec, RevisionStatus
 
 from .snapshot import RouteRecord

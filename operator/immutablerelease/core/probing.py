@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from immutablerelease.api.probe import Probe
+from immutablerelease.api.release import Probe
 
 
 class Outcome(StrEnum):

@@ -32,6 +32,7 @@ from .client import (
     Object,
     Unavailable,
 )
+from .holds import Holds
 
 Objects = list[Object]
 
@@ -98,6 +99,7 @@ class KubeApi:
         limits: Limits = Limits(),
         observe: Observe = lambda verb, code, seconds: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
         manager: str = MANAGER,
     ) -> None:
@@ -110,6 +112,7 @@ class KubeApi:
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, protects nothing)
         self._rest = RESTClientObject(configuration)
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
+        self._holds = Holds(clock)
 
     @classmethod
     async def connect(
@@ -273,6 +276,18 @@ class KubeApi:
             response.response.close()
 
     async def _send(self, call: _Call) -> Object:
+        key = (call.method, call.path)
+        if left := self._holds.left(key):
+            message = f"the API server asked not to be asked again for {left:.1f} s"
+            raise Unavailable(message, about=call.about, code=429, retry_after=left)
+        try:
+            return await self._try(call)
+        except Unavailable as error:
+            if error.retry_after is not None:
+                self._holds.hold(key, error.retry_after)
+            raise
+
+    async def _try(self, call: _Call) -> Object:
         for attempt in range(self._limits.attempts - 1):
             try:
                 return await self._once(call)

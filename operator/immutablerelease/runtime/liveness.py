@@ -37,6 +37,8 @@ class Watches:
         self._heard: dict[str, float] = {}
         # Kinds of which a list found news that the watch has not delivered, since when.
         self._owed: dict[str, float] = {}
+        # Set while there are watches.
+        self.running = False
 
     def saw(self, kind: str) -> None:
         """The watch of the kind delivered something."""
@@ -98,6 +100,10 @@ class Health:
 
     def ready(self) -> str | None:
         """Why the process is not ready, if it is not."""
-        if self.filled or self.standby:
+        if self.standby:
             return None
-        return "the cluster is being read for the first time"
+        if not self.filled:
+            return "the cluster is being read for the first time"
+        if not self.watches.running:
+            return "nothing is watched: what changes is not seen"
+        return self.watches.trouble()

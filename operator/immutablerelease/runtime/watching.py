@@ -5,6 +5,7 @@ prunes the store. Child objects are filtered by label on the server.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import os
@@ -27,6 +28,7 @@ from .client import (
     REVISIONS,
     SERVICES,
     Api,
+    ApiError,
     Kind,
 )
 from .key import Key
@@ -39,6 +41,13 @@ log = logging.getLogger(__name__)
 CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
 RESYNC_SECONDS = 600.0
+# Between two attempts to list everything: the first pause, and the longest.
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+
+
+class WatchingEnded(Exception):
+    """The watches ended though nobody stopped them; only a new process has new ones."""
 
 
 class Watching:
@@ -63,8 +72,25 @@ class Watching:
         self._watches = watches
         self._pruned = pruned
 
+    async def read(self, stop: asyncio.Event) -> None:
+        """List everything once: nothing is decided before this.
+
+        It is tried until it succeeds or the process is stopped. To end the process would cost the
+        API server more: the next one begins with the same lists, and discovers all kinds again.
+        """
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            try:
+                await self.fill()
+            except ApiError as error:
+                log.warning("not everything was listed, tried again: %s; %s", error, error.advice)
+                await _sleep(max(pause, error.retry_after or 0.0), stop)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                return
+
     async def fill(self) -> None:
-        """List everything once: nothing is decided before this."""
+        """List everything, or fail at the first list that fails."""
         for kind in (*WHOLE, *CHILDREN):
             for namespace in self._scopes(kind):
                 await self._list(kind, namespace)
@@ -73,14 +99,15 @@ class Watching:
     async def resync(self, stop: asyncio.Event) -> None:
         """List everything again now and then, until stopped."""
         while not stop.is_set():
-            try:
-                async with asyncio.timeout(RESYNC_SECONDS):
-                    await stop.wait()
-            except TimeoutError:
-                await self.fill()
+            await _sleep(RESYNC_SECONDS, stop)
+            await self.read(stop)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Run kopf until stopped."""
+        """Run kopf until stopped.
+
+        Raises:
+            WatchingEnded: It ended by itself.
+        """
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         for kind in (*WHOLE, *CHILDREN):
@@ -92,14 +119,20 @@ class Watching:
                 registry=registry,
                 id=kind.plural,
             )(handler)
-        await kopf.operator(
-            registry=registry,
-            settings=_settings(bool(self._namespaces)),
-            standalone=True,
-            clusterwide=not self._namespaces,
-            namespaces=self._namespaces,
-            stop_flag=stop,
-        )
+        self._watches.running = True
+        try:
+            await kopf.operator(
+                registry=registry,
+                settings=_settings(bool(self._namespaces)),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=self._namespaces,
+                stop_flag=stop,
+            )
+        finally:
+            self._watches.running = False
+        if not stop.is_set():
+            raise WatchingEnded("kopf has ended its watches; the process has to begin anew")
 
     def _handler(self, kind: Kind) -> Callable[..., Any]:
         async def on_event(event: Mapping[str, Any], **_: object) -> None:
@@ -156,6 +189,13 @@ class Watching:
         self._pruned(obj["metadata"]["uid"] for obj in gone)
         for obj in gone:
             self._concerns(kind, obj)
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    """Wait so long, or until stopped."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:

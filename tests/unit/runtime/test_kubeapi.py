@@ -87,12 +87,14 @@ class Harness:
         self.pauses: list[float] = []
         self.observed: list[tuple[str, str]] = []
         self.loads = 0
+        self.now = 0.0
         self.api = KubeApi(
             configuration,
             load=self.load,
             limits=Limits(timeout=0.15),
             observe=lambda verb, code, seconds: self.observed.append((verb, code)),
             sleep=self.sleep,
+            clock=lambda: self.now,
             jitter=random.Random(7),  # noqa: S311
         )
 
@@ -291,6 +293,26 @@ async def test_a_long_retry_after_is_left_to_the_caller(harness: Harness) -> Non
         await harness.api.get(SERVICES, "web", "shop")
     assert caught.value.retry_after == 60
     assert harness.pauses == []
+
+
+async def test_what_was_told_to_wait_is_not_sent_sooner_whoever_asks(harness: Harness) -> None:
+    harness.script(status(429, "slow down", Retry_After="60"), answer(200, SERVICE))
+    with pytest.raises(Unavailable):
+        await harness.api.get(SERVICES, "web", "shop")
+    harness.now += 59
+    with pytest.raises(Unavailable, match=r"not to be asked again for 1\.0 s") as caught:
+        await harness.api.get(SERVICES, "web", "shop")
+    assert caught.value.retry_after == 1
+    assert len(harness.server.requests) == 1
+    harness.now += 1
+    assert await harness.api.get(SERVICES, "web", "shop") == SERVICE
+
+
+async def test_what_nobody_told_to_wait_is_sent_at_once(harness: Harness) -> None:
+    harness.script(status(429, "slow down", Retry_After="60"), answer(200, SERVICE))
+    with pytest.raises(Unavailable):
+        await harness.api.get(SERVICES, "web", "shop")
+    assert await harness.api.get(SERVICES, "web", "cart") == SERVICE
 
 
 @pytest.mark.parametrize(

@@ -83,9 +83,23 @@ def test_a_watch_that_delivers_late_is_alive(setting: Setting) -> None:
 
 
 def test_nobody_asks_for_traffic_before_the_cluster_was_read(setting: Setting) -> None:
+    setting.health.watches.running = True
     assert setting.health.ready() == "the cluster is being read for the first time"
     setting.health.filled = True
     assert setting.health.ready() is None
+
+
+def test_without_watches_it_is_not_ready(setting: Setting) -> None:
+    setting.health.filled = True
+    assert setting.health.ready() == "nothing is watched: what changes is not seen"
+
+
+def test_with_a_dead_watch_it_is_not_ready(setting: Setting) -> None:
+    setting.health.filled = True
+    setting.health.watches.running = True
+    setting.health.watches.listed("pods", news=True)
+    setting.now += 21
+    assert setting.health.ready() == setting.health.alive() is not None
 
 
 def test_who_stands_by_is_ready_and_alive(setting: Setting) -> None:

@@ -20,6 +20,7 @@ from immutablerelease.runtime.client import (
     SERVICES,
     Kind,
     Object,
+    Unavailable,
 )
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.liveness import Limits, Watches
@@ -208,3 +209,57 @@ async def test_a_watch_that_delivers_nothing_of_what_lists_find_is_told_of(
     assert "the watch of pods is dead" in trouble
     await setting.event(PODS, make("pod", release="shop", version=500))
     assert setting.watches.trouble() is None
+
+
+class Refusing(FakeCluster):
+    """Refuses so many lists."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+
+    async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
+        if self.left:
+            self.left -= 1
+            raise Unavailable("etcd is away", about="list", code=500)
+        return await super().list(kind, namespace, selector=selector)
+
+
+async def test_lists_that_fail_are_made_again_and_end_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    setting = Setting()
+    monkeypatch.setattr(watching, "FIRST_PAUSE", 0.001)
+    cluster = Refusing(times=3)
+    cluster.put(RELEASES, {"metadata": {"name": "shop", "namespace": "demo"}})
+    monkeypatch.setattr(setting.watching, "_api", cluster)
+    await asyncio.wait_for(setting.watching.read(asyncio.Event()), 5)
+    assert cluster.left == 0
+    assert setting.queued == [SHOP]
+
+
+async def test_a_stop_ends_the_attempts_to_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting()
+    monkeypatch.setattr(setting.watching, "_api", Refusing(times=1_000_000))
+    stop = asyncio.Event()
+    reading = asyncio.create_task(setting.watching.read(stop))
+    await asyncio.sleep(0)
+    assert not reading.done()
+    stop.set()
+    await asyncio.wait_for(reading, 5)
+    assert setting.queued == []
+
+
+async def test_watches_that_end_by_themselves_end_the_process(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = []
+
+    async def ended(**_: object) -> None:
+        running.append(setting.watches.running)
+
+    monkeypatch.setattr("kopf.operator", ended)
+    with pytest.raises(watching.WatchingEnded):
+        await setting.watching.watch(asyncio.Event())
+    assert running == [True]
+    assert not setting.watches.running

@@ -52,6 +52,7 @@ async def test_a_stalled_operator_says_why(server: Server) -> None:
 
 
 async def test_readiness_waits_for_the_first_lists(server: Server) -> None:
+    server.health.watches.running = True
     assert (await server.get("/readyz"))[0] == 503
     server.health.filled = True
     assert await server.get("/readyz") == (200, "ok\n")
