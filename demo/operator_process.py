@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -55,8 +56,11 @@ def install_chart() -> None:
         raise OperatorFailed(f"the chart was not installed: {result.stderr.strip()[-600:]}")
 
 
-def write_kubeconfig(kube: Kube, path: Path) -> Path:
-    """A kubeconfig with a token of the chart's ServiceAccount, at the cluster of our own one."""
+def write_kubeconfig(kube: Kube, path: Path, server: str | None = None) -> Path:
+    """A kubeconfig with a token of the chart's ServiceAccount, at the cluster of our own one.
+
+    `server` is where that cluster is reached instead.
+    """
     answer = kube.request(
         "POST",
         f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{SERVICE_ACCOUNT}/token",
@@ -69,6 +73,8 @@ def write_kubeconfig(kube: Kube, path: Path) -> Path:
     ours = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
     current = next(c for c in ours["contexts"] if c["name"] == ours["current-context"])
     cluster = next(c for c in ours["clusters"] if c["name"] == current["context"]["cluster"])
+    if server is not None:
+        cluster = {"name": cluster["name"], "cluster": {"server": server}}
     config = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -88,8 +94,12 @@ def write_kubeconfig(kube: Kube, path: Path) -> Path:
 class OperatorProcess:
     """Start, kill, start again; one log for all of it."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
+    def __init__(
+        self, kubeconfig: Path, log: Path, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """`settings` are more variables of its environment."""
         self.log = log
+        self._settings = settings or {}
         self._kubeconfig = kubeconfig
         self._port = _free_port()
         self._child: Child | None = None
@@ -112,6 +122,7 @@ class OperatorProcess:
                 "IRO_LOG_FORMAT": "text",
                 # As a Pod keeps its name over its processes' lives.
                 "IRO_IDENTITY": "demo",
+                **self._settings,
             },
         )
 

@@ -1,0 +1,181 @@
+"""Releases on fake nodes, many at a time: what is applied, and what can be seen of all of them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from demo import manifests
+from demo.kube import Kube, Object
+from demo.manifests import REVISION_LABEL
+from tests.faults.fake_pods import PORT, FakePods
+
+NAME: Final = "shop"
+PREFIX: Final = "faults-"
+IMAGE: Final = "registry.example.com/shop@sha256:" + "ab" * 32
+_VERSION: Final = "version"
+# Fails as soon as it serves.
+_SICK: Final = "sick"
+
+
+def manifest(namespace: str, version: str, strategy: Object, *, sick: bool = False) -> Object:
+    """A release whose versions differ in a label and in how long they stay well."""
+    labels = {_VERSION: version, **({_SICK: "true"} if sick else {})}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {
+            "containers": [
+                {
+                    "name": "web",
+                    "image": IMAGE,
+                    "ports": [{"name": "http", "containerPort": PORT}],
+                    "resources": {"requests": {"cpu": "1m"}},
+                }
+            ],
+            "terminationGracePeriodSeconds": 0,
+        },
+    }
+    return manifests.release(
+        NAME,
+        namespace,
+        template,
+        replicas=1,
+        strategy=strategy,
+        health={
+            # Longer than many releases are cut off for.
+            "progressDeadline": "10m",
+            "bake": "1s",
+            "probes": [manifests.probe(interval="1s", threshold=2)],
+        },
+        keepWarm="1s",
+    )
+
+
+@dataclass
+class Sight:
+    """All that is seen of one release at one moment, by version and not by name."""
+
+    release: Object | None = None
+    revisions: dict[str, Object] = field(default_factory=dict)
+    deployments: dict[str, Object] = field(default_factory=dict)
+    services: dict[str, Object] = field(default_factory=dict)
+    pods: list[Object] = field(default_factory=list)
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        """The release's own."""
+        return (self.release or {}).get("status") or {}
+
+    def version(self, revision: str | None) -> str | None:
+        """What a revision runs."""
+        found = self.revisions.get(revision or "")
+        labels = found["spec"]["template"]["metadata"]["labels"] if found else {}
+        return labels.get(_VERSION)
+
+    def named(self, version: str) -> str | None:
+        """The revision that runs a version."""
+        return next((name for name in self.revisions if self.version(name) == version), None)
+
+    @property
+    def selected(self) -> str | None:
+        """The revision that the Service of the release selects."""
+        selector = (self.services.get(NAME) or {}).get("spec", {}).get("selector") or {}
+        return selector.get(REVISION_LABEL)
+
+    def of(self, version: str) -> Mapping[str, Any]:
+        """Status of the revision that runs a version."""
+        found = self.revisions.get(self.named(version) or "") or {}
+        return found.get("status") or {}
+
+    def good(self, version: str) -> bool:
+        """Whether that version serves and counts as good."""
+        return (
+            self.of(version).get("phase") == "Active"
+            and self.of(version).get("goodSince") is not None
+            and self.version(self.status.get("activeRevision")) == version
+            and self.version(self.selected) == version
+        )
+
+    def sizes(self) -> dict[str | None, int]:
+        """Pods that each version's Deployment wants."""
+        return {
+            self.version(name): found["spec"]["replicas"]
+            for name, found in self.deployments.items()
+        }
+
+    def end(self) -> dict[str, Any]:
+        """What must be the same whatever went wrong on the way; no times and no names."""
+        conditions = self.status.get("conditions", ())
+        return {
+            "phase": self.status.get("phase"),
+            "active": self.version(self.status.get("activeRevision")),
+            "selected": self.version(self.selected),
+            "traffic": [
+                (self.version(share["revision"]), share["weight"])
+                for share in self.status.get("traffic", ())
+            ],
+            "conditions": sorted((c["type"], c["status"], c["reason"]) for c in conditions),
+            "revisions": {
+                self.version(name): (
+                    found["spec"]["number"],
+                    found.get("status", {}).get("phase"),
+                    found.get("status", {}).get("goodSince") is not None,
+                    (found.get("status", {}).get("failure") or {}).get("reason"),
+                )
+                for name, found in self.revisions.items()
+            },
+            "sizes": self.sizes(),
+            "services": sorted(str(self.version(name)) for name in self.services),
+            "pods": Counter(
+                self.version(pod["metadata"]["labels"][REVISION_LABEL]) for pod in self.pods
+            ),
+        }
+
+
+class Stage:
+    """All releases of the test, seen at once."""
+
+    def __init__(self, kube: Kube, pods: FakePods) -> None:
+        self._kube = kube
+        self._pods = pods
+        # UIDs of Pods that fell sick; they stay so.
+        self._sick: set[str] = set()
+
+    def look(self) -> dict[str, Sight]:
+        """Every release by namespace; Pods whose time has come fall sick."""
+        sights: dict[str, Sight] = {}
+
+        def of(item: Object) -> Sight | None:
+            namespace = item["metadata"]["namespace"]
+            ours = namespace.startswith(PREFIX)
+            return sights.setdefault(namespace, Sight()) if ours else None
+
+        for item in self._kube.list("ReleaseRevision"):
+            if sight := of(item):
+                sight.revisions[item["metadata"]["name"]] = item
+        for item in self._kube.list("Deployment"):
+            if sight := of(item):
+                sight.deployments[item["metadata"]["name"]] = item
+        for item in self._kube.list("Service"):
+            if sight := of(item):
+                sight.services[item["metadata"]["name"]] = item
+        for item in self._kube.list("ImmutableRelease"):
+            if sight := of(item):
+                sight.release = item
+        pods = self._kube.list("Pod")
+        for item in pods:
+            if (sight := of(item)) and "deletionTimestamp" not in item["metadata"]:
+                sight.pods.append(item)
+                self._fall_sick(sight, item)
+        self._pods.sick = frozenset(
+            pod.get("status", {}).get("podIP", "")
+            for pod in pods
+            if pod["metadata"]["uid"] in self._sick
+        )
+        return sights
+
+    def _fall_sick(self, sight: Sight, pod: Object) -> None:
+        labels = pod["metadata"]["labels"]
+        serves = sight.selected == labels.get(REVISION_LABEL)
+        if labels.get(_SICK) and serves:
+            self._sick.add(pod["metadata"]["uid"])
