@@ -278,6 +278,18 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         policy(spec={"quorum": 2, "authorities": [{"name": "build", "key": PUBLIC}]}),
         "spec: Invalid value: quorum is more than there are authorities",
     ),
+    "verifying again all the time": (
+        policy(spec__reverify__every="10s"),
+        "spec.reverify.every: Invalid value: every is 30s at least: each time asks the registry",
+    ),
+    "verifying again hardly ever": (
+        policy(spec__reverify__every="9000h"),
+        "spec.reverify.every: Invalid value: every is a year (8760h) at most",
+    ),
+    "something else on refusal": (
+        policy(spec__reverify__onRefusal="Delete"),
+        'spec.reverify.onRefusal: Unsupported value: "Delete": supported values: "Alert", "Revert"',
+    ),
     "an attestation that is of two kinds": (
         attesting(slsa=SLSA, sbom="Any"),
         "spec.attestations[0]: Invalid value: say what the attestation is by exactly one of "

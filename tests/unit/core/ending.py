@@ -162,7 +162,9 @@ def _tidy(cluster: Cluster) -> None:
         elif status.phase in (*REFUSED, RevisionPhase.RETIRED) and name is not None:
             revert = cluster.get("Release", NAME).body.status.revert
             returns = revert is not None and revert.target == deployment.name
-            needed = not well(cluster, name) and _known_good(cluster, name) == deployment.name
+            refusal = cluster.status(name).refusal
+            left = not well(cluster, name) or (refusal is not None and refusal.revert)
+            needed = left and _known_good(cluster, name) == deployment.name
             forged = cluster.selected == deployment.name
             idle = replicas == 0 or returns or needed or forged
             require(8, idle, f"{deployment.name} ({status.phase}) runs {replicas} Pods")

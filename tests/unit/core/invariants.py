@@ -29,6 +29,7 @@ from .cluster import Cluster
 from .stage import manual
 
 REFUSED = (RevisionPhase.FAILED, RevisionPhase.REJECTED)
+HISTORY = (RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED)
 FAR = (timedelta(minutes=5), timedelta(hours=6), timedelta(days=30))
 DRAIN = timedelta(seconds=10)
 # How far apart the clocks of two operators may be.
@@ -334,7 +335,7 @@ class Invariants:
             return
         rejected = before.phase is RevisionPhase.REJECTED
         again = rejected and self.refused_by.get(intent.name) != snapshot.policies
-        history = rejected and intent.status.phase is RevisionPhase.SUPERSEDED
+        history = rejected and intent.status.phase in HISTORY
         require(
             7,
             again or history or _routed(snapshot.route, intent.name),

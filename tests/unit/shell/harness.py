@@ -18,6 +18,7 @@ from immutablerelease.runtime.client import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     PODS,
+    POLICIES,
     RELEASES,
     REVISIONS,
     SERVICES,
@@ -32,7 +33,7 @@ from immutablerelease.runtime.store import Store
 from .fake_cluster import FakeCluster
 
 KEY = Key("demo", "shop")
-SEEN = (RELEASES, REVISIONS, ACTIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+SEEN = (POLICIES, RELEASES, REVISIONS, ACTIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
 
 
 def manifest(version: str = "v1", **spec: Any) -> dict[str, Any]:
@@ -65,6 +66,9 @@ class Instant:
     refused: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    # How long a verdict stands; for good where nothing is said.
+    every: timedelta | None = None
+    verified: list[Verify] = field(default_factory=list)
     _resolution: Resolution | None = None
     _verdicts: dict[str, VerdictView] = field(default_factory=dict)
     _states: dict[str, dict[str, dict[str, ProbeState]]] = field(default_factory=dict)
@@ -73,6 +77,7 @@ class Instant:
         if plan.resolve:
             self._resolution = _resolve(snapshot)
         for request in plan.verify:
+            self.verified.append(request)
             self._verdicts[request.revision] = self._judge(snapshot, request)
 
     def end(self, key: Key, plan: Plan) -> None:
@@ -114,7 +119,10 @@ class Instant:
         image = snapshot.revisions[request.revision].spec.images[0].source
         refused = any(image.endswith(f":{version}") for version in self.refused)
         verdict, reason = ("Refused", "Unsigned") if refused else ("Verified", "Signed")
-        return VerdictView(verdict, reason, f"{image}: {reason}", request.policies, self.now)
+        due = None if self.every is None else self.now + self.every
+        return VerdictView(
+            verdict, reason, f"{image}: {reason}", request.policies, self.now, due=due
+        )
 
 
 def _resolve(snapshot: Snapshot) -> Resolution:
