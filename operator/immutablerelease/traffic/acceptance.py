@@ -1,0 +1,125 @@
+"""Is an HTTPRoute what it should be, and do all that route by it say that they do?
+
+A status is a claim about the configuration, not about the data plane; `proof` asks that.
+Conditions: https://gateway-api.sigs.k8s.io/reference/spec/#routeparentstatus
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from immutablerelease.api.meta import ROUTE_ANNOTATION
+from immutablerelease.api.objects import Release
+from immutablerelease.api.release import ParentReference
+from immutablerelease.core.snapshot import RouteRecord
+
+from .gateway import parent_reference
+from .service import read_record
+
+Object = Mapping[str, Any]
+
+_WANTED: Final = (("Accepted", "True"), ("ResolvedRefs", "True"))
+# Fields that change where requests go. Others may come by defaults of a newer version of the kind.
+_DIRECTING: Final = frozenset(
+    {
+        "parentRefs",
+        "hostnames",
+        "rules",
+        "matches",
+        "filters",
+        "backendRefs",
+        "headers",
+        "queryParams",
+        "method",
+        "timeouts",
+        "retry",
+        "namespace",
+        "sectionName",
+        "port",
+    }
+)
+
+
+def recorded(route: Object) -> RouteRecord | None:
+    """The record on an HTTPRoute."""
+    return read_record((route["metadata"].get("annotations") or {}).get(ROUTE_ANNOTATION))
+
+
+def faithful(found: Object, wanted: Object) -> bool:
+    """Whether an HTTPRoute directs as the one that was meant to be written."""
+    return _directs_as(found["spec"], wanted["spec"])
+
+
+def unaccepted(release: Release, route: Object) -> str:
+    """What a parent of an HTTPRoute is missing, or nothing when all have accepted it."""
+    gateway = release.spec.traffic.gateway
+    parents = gateway.parent_refs if gateway is not None else ()
+    for parent in parents:
+        if complaint := _complaint(release.metadata.namespace, parent, route):
+            return complaint
+    return ""
+
+
+def _complaint(namespace: str, parent: ParentReference, route: Object) -> str:
+    name = f"{parent.kind} {parent.namespace or namespace}/{parent.name}"
+    wanted = _identity(parent_reference(parent), namespace)
+    statuses = [
+        status
+        for status in (route.get("status") or {}).get("parents") or ()
+        if _identity(status.get("parentRef") or {}, namespace) == wanted
+    ]
+    if not statuses:
+        return f"{name} has not said anything about the HTTPRoute yet"
+    generation = route["metadata"].get("generation", 0)
+    for status in statuses:
+        if complaint := _missing(status, generation):
+            return f"{name}: {complaint}"
+    return ""
+
+
+def _missing(status: Object, generation: int) -> str:
+    """Every controller that answers for a parent must have accepted, each the newest version."""
+    conditions = {one["type"]: one for one in status.get("conditions") or ()}
+    for kind, wanted in _WANTED:
+        condition = conditions.get(kind)
+        if condition is None:
+            return f"{kind} is not told yet"
+        if condition.get("observedGeneration", 0) < generation:
+            return f"{kind} is told of an older version of the HTTPRoute"
+        if condition["status"] != wanted:
+            return f"{kind} is {condition['status']}: {_words(condition)}"
+    partial = conditions.get("PartiallyInvalid")
+    if partial is not None and partial["status"] == "True":
+        return f"a part of the HTTPRoute is invalid: {_words(partial)}"
+    return ""
+
+
+def _words(condition: Object) -> str:
+    reason, message = condition.get("reason", ""), condition.get("message", "")
+    return f"{reason}: {message}" if message else str(reason)
+
+
+def _identity(reference: Object, namespace: str) -> tuple[Any, ...]:
+    return (
+        reference.get("group", "gateway.networking.k8s.io"),
+        reference.get("kind", "Gateway"),
+        reference.get("namespace", namespace),
+        reference.get("name"),
+        reference.get("sectionName"),
+        reference.get("port"),
+    )
+
+
+def _directs_as(found: Any, wanted: Any) -> bool:
+    if isinstance(wanted, Mapping):
+        return (
+            isinstance(found, Mapping)
+            and all(key in found and _directs_as(found[key], wanted[key]) for key in wanted)
+            and not any(found[key] for key in _DIRECTING & found.keys() - wanted.keys())
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(found, list)
+            and len(found) == len(wanted)
+            and all(map(_directs_as, found, wanted))
+        )
+    return bool(found == wanted)
