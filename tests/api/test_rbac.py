@@ -48,6 +48,7 @@ IN_NAMESPACES = [
     Ask("get list watch create", "apps", "deployments"),
     Ask("patch", "apps", "deployments/scale"),
     Ask("get list watch create patch", "", "services"),
+    Ask("get list watch create patch delete", "gateway.networking.k8s.io", "httproutes"),
     Ask("get create delete", "", "configmaps"),
     Ask("get create delete", "", "secrets"),
     Ask("get list watch", "", "pods"),
@@ -60,6 +61,8 @@ IN_THE_CLUSTER = [
     Ask("patch", OURS, "releasepolicies/status", namespace=""),
     Ask("get list watch", "", "namespaces", namespace=""),
     Ask("list watch", "apiextensions.k8s.io", "customresourcedefinitions", namespace=""),
+    Ask("get", "gateway.networking.k8s.io", "gateways"),
+    Ask("get", "gateway.networking.k8s.io", "gatewayclasses", namespace=""),
 ]
 IN_ITS_OWN_NAMESPACE = [
     Ask("create", "coordination.k8s.io", "leases", namespace=NAMESPACE),

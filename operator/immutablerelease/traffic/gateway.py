@@ -14,14 +14,12 @@ Gateway API: https://gateway-api.sigs.k8s.io/reference/spec/#httproute
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release, owner
 from immutablerelease.api.release import GatewayRoute, ParentReference, Preview, ServicePort
 from immutablerelease.core.identity import content_hash
-from immutablerelease.core.phases.demand import DRAIN
 from immutablerelease.core.snapshot import RouteRecord
 
 from .service import write_record
@@ -49,9 +47,12 @@ class Backends:
 
 
 def http_route(
-    release: Release, record: RouteRecord, now: datetime, backends: Backends
+    release: Release, record: RouteRecord, backends: Backends, *, drained: bool = False
 ) -> dict[str, Any]:
-    """The HTTPRoute that shares the traffic as the record has it."""
+    """The HTTPRoute that shares the traffic as the record has it.
+
+    `drained` leaves out what had the traffic before.
+    """
     name = release.metadata.name
     return {
         "apiVersion": API_VERSION,
@@ -63,7 +64,7 @@ def http_route(
             "annotations": {ROUTE_ANNOTATION: write_record(record)},
             "ownerReferences": [owner("ImmutableRelease", name, release.metadata.uid)],
         },
-        "spec": _Rendering(release, record, backends).spec(_leaving(record, now)),
+        "spec": _Rendering(release, record, backends).spec(None if drained else record.previous),
     }
 
 
@@ -77,11 +78,6 @@ def token(route: Object) -> str:
     return str(redirect["hostname"]).partition(".")[0]
 
 
-def drained_at(record: RouteRecord) -> datetime | None:
-    """When what lost the traffic is to be left out."""
-    return None if record.previous is None else record.at + timedelta(seconds=DRAIN)
-
-
 def parent_reference(parent: ParentReference) -> dict[str, Any]:
     """A parent as an HTTPRoute names it."""
     wire: dict[str, Any] = {"group": parent.group, "kind": parent.kind, "name": parent.name}
@@ -92,11 +88,6 @@ def parent_reference(parent: ParentReference) -> dict[str, Any]:
     if parent.port is not None:
         wire["port"] = parent.port
     return wire
-
-
-def _leaving(record: RouteRecord, now: datetime) -> str | None:
-    until = drained_at(record)
-    return record.previous if until is not None and now < until else None
 
 
 class _Rendering:

@@ -12,10 +12,18 @@ from typing import Any
 
 from tests.api import manifests
 from tests.api.enforcement.people import OPERATOR_IN_ITS_POD, Who, controller, mighty
-from tests.api.enforcement.stage import LABELS, REVISION, bare_pod, pod_template, workload
+from tests.api.enforcement.stage import (
+    LABELS,
+    REVISION,
+    bare_pod,
+    http_route,
+    pod_template,
+    workload,
+)
 from tests.api.kubectl import Kubectl
 
 D = f"deployment/{REVISION}"
+ROUTE = "httproute/shop"
 HIJACK = {"app": "hijack"}
 
 
@@ -310,6 +318,48 @@ ON_A_RELEASE = [
     ),
     Attempt("11", "delete the Service", "services", "delete service/shop"),
     Attempt("11", "create a Service of the release", "services", "create", _SERVICE),
+    Attempt("11", "delete the Service of a revision", "services", f"delete service/{REVISION}"),
+    Attempt(
+        "11",
+        "point the Service of a revision elsewhere",
+        "services",
+        f"patch service/{REVISION}"
+        " -p 'spec: {selector: {immutablerelease.io/revision: other}}'",
+    ),
+    Attempt(
+        "11",
+        "send requests elsewhere",
+        "httproutes",
+        f"patch {ROUTE} --type=merge"
+        " -p 'spec: {rules: [{backendRefs: [{name: evil, port: 80}]}]}'",
+    ),
+    Attempt(
+        "11",
+        "rewrite the record of the HTTPRoute",
+        "httproutes",
+        f"annotate {ROUTE} immutablerelease.io/route={{}} --overwrite",
+    ),
+    Attempt(
+        "11",
+        "take the HTTPRoute out of the release",
+        "httproutes",
+        f"label {ROUTE} immutablerelease.io/release-",
+    ),
+    Attempt(
+        "11",
+        "rewrite the record of the HTTPRoute through the status",
+        "httproutes",
+        f"patch {ROUTE} --subresource=status --type=merge"
+        " -p 'metadata: {annotations: {immutablerelease.io/route: x}}'",
+    ),
+    Attempt("11", "delete the HTTPRoute", "httproutes", f"delete {ROUTE}"),
+    Attempt(
+        "11",
+        "create an HTTPRoute of the release",
+        "httproutes",
+        "create",
+        http_route({"name": "forged", "labels": LABELS}),
+    ),
     Attempt("12", "add a slice of endpoints", "endpoints", "create", _SLICE),
     Attempt(
         "12",

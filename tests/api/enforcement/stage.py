@@ -64,6 +64,8 @@ def release_into(kubectl: Kubectl) -> Stage:
     ):
         metadata = _metadata(name, kind, RELEASE if name == RELEASE else REVISION, uid)
         as_operator(kubectl, _service(metadata))
+    route = _metadata(RELEASE, "ImmutableRelease", RELEASE, release_uid)
+    as_operator(kubectl, http_route(route))
     for kind in ("ConfigMap", "Secret"):
         frozen = _metadata("frozen", "ImmutableRelease", RELEASE, release_uid)
         as_operator(
@@ -145,6 +147,14 @@ def bare_pod(name: str, labels: dict[str, str], **metadata: Any) -> Manifest:
 def _service(metadata: Manifest) -> Manifest:
     spec = {"selector": LABELS, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def http_route(metadata: Manifest) -> Manifest:
+    """What a gateway routes by."""
+    backend = {"name": REVISION, "port": 80, "weight": 100}
+    spec = {"parentRefs": [{"name": "public"}], "rules": [{"backendRefs": [backend]}]}
+    version = "gateway.networking.k8s.io/v1"
+    return {"apiVersion": version, "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
 
 
 def _metadata(name: str, kind: str, owner: str, uid: str) -> Manifest:

@@ -21,7 +21,7 @@ from tests.api.kubectl import Kubectl
 from tests.waiting import eventually
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
-MADE = "deployments,replicasets,pods,services,configmaps,secrets,releaserevisions"
+MADE = "deployments,replicasets,pods,services,httproutes,configmaps,secrets,releaserevisions"
 
 
 def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
@@ -130,6 +130,27 @@ def test_a_load_balancer_reports_on_a_service(stage: Stage) -> None:
     }
     who = mighty(controller("service-controller"))
     stage.kubectl.patch("service/shop", patch, "--subresource=status", "--dry-run=server", *who)
+
+
+def test_a_gateway_reports_on_an_httproute(stage: Stage) -> None:
+    condition = {
+        "type": "Accepted",
+        "status": "True",
+        "reason": "Accepted",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    told = {
+        "parentRef": {"name": "public"},
+        "controllerName": "example.com/gateway",
+        "conditions": [condition],
+    }
+    patch = {"status": {"parents": [told]}}
+    options = ("--dry-run=server", *MASTER)
+    stage.kubectl.patch("httproute/shop", patch, "--subresource=status", *options)
+    # Some clean up behind themselves.
+    finalizers = {"metadata": {"finalizers": ["example.com/gateway"]}}
+    stage.kubectl.patch("httproute/shop", finalizers, *options)
 
 
 def test_people_and_autoscalers_scale_the_release(own_stage: Stage) -> None:

@@ -40,5 +40,5 @@ def backends(of: Release, *services: str, mirrors: bool = True) -> Backends:
     )
 
 
-def route(of: Release, said: RouteRecord, *, now: datetime = AT, **changes: Any) -> dict[str, Any]:
-    return http_route(of, said, now, backends(of, **changes))
+def route(of: Release, said: RouteRecord, *, drained: bool = False) -> dict[str, Any]:
+    return http_route(of, said, backends(of), drained=drained)

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from immutablerelease.core.phases.demand import DRAIN
 from immutablerelease.traffic.acceptance import faithful, unaccepted
-from tests.unit.traffic.routes import AT, record, release, route
+from tests.unit.traffic.routes import record, release, route
 
 RELEASE = release()
 PARENT = {"name": "public", "namespace": "infra"}
@@ -150,5 +148,4 @@ def test_a_default_of_a_newer_version_of_the_kind_is_no_change() -> None:
 
 def test_what_has_drained_is_to_be_left_out() -> None:
     said = record(previous="shop-0")
-    later = route(RELEASE, said, now=AT + timedelta(seconds=DRAIN))
-    assert not faithful(route(RELEASE, said), later)
+    assert not faithful(route(RELEASE, said), route(RELEASE, said, drained=True))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.core.phases.demand import DRAIN
 from immutablerelease.core.snapshot import RouteRecord
 from immutablerelease.traffic.acceptance import recorded
 from immutablerelease.traffic.gateway import PROOF_HEADER, http_route, token
@@ -54,8 +53,8 @@ def test_the_record_is_read_back_from_the_same_object() -> None:
 
 def test_what_drained_is_left_out_and_proves_nothing_new() -> None:
     said = record(previous="shop-0")
-    before = route(RELEASE, said, now=AT + timedelta(seconds=DRAIN - 0.1))
-    after = route(RELEASE, said, now=AT + timedelta(seconds=DRAIN))
+    before = route(RELEASE, said)
+    after = route(RELEASE, said, drained=True)
     assert weights(before) == {"shop-1": 100, "shop-0": 0}
     assert weights(after) == {"shop-1": 100}
     assert token(before) == token(after)
@@ -64,7 +63,7 @@ def test_what_drained_is_left_out_and_proves_nothing_new() -> None:
 def test_no_service_is_referred_to_that_is_not_there() -> None:
     said = record(candidate="shop-2", weight=10, mirror=5, previous="shop-0")
     asked = release(preview={"header": "x-try", "value": "yes"})
-    made = http_route(asked, said, AT, backends(asked, "shop-1"))
+    made = http_route(asked, said, backends(asked, "shop-1"))
     assert weights(made) == {"shop-1": 100}
     assert "shop-2" not in str(made["spec"])
     assert "shop-0" not in str(made["spec"])
@@ -156,7 +155,7 @@ def test_requests_are_copied_in_the_part_asked_for() -> None:
 
 def test_nothing_is_copied_where_the_gateway_cannot() -> None:
     said = record(candidate="shop-2", mirror=20)
-    made = http_route(RELEASE, said, AT, backends(RELEASE, mirrors=False))
+    made = http_route(RELEASE, said, backends(RELEASE, mirrors=False))
     assert "RequestMirror" not in str(made)
     assert weights(made) == {"shop-1": 100, "shop-2": 0}
 
