@@ -7,7 +7,8 @@ from pydantic import Field
 
 from .base import Model, Rule, Time, keyed
 from .conditions import Condition
-from .release import Probe, ServicePort
+from .probe import Probe
+from .release import ServicePort
 from .template import FrozenTemplate
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 from immutablerelease.api.revision import RevisionPhase
 
 from .draft import Draft

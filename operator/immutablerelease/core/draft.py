@@ -10,7 +10,8 @@ from typing import Any
 
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.objects import Revision
-from immutablerelease.api.release import Probe, ReleaseSpec, ReleaseStatus, ServicePort
+from immutablerelease.api.probe import Probe
+from immutablerelease.api.release import ReleaseSpec, ReleaseStatus, ServicePort
 from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 
 from . import terms

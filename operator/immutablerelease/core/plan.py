@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from immutablerelease.api.action import ActionStatus
-from immutablerelease.api.release import Probe, ReleaseStatus
+from immutablerelease.api.probe import Probe
+from immutablerelease.api.release import ReleaseStatus
 from immutablerelease.api.revision import RevisionSpec, RevisionStatus
 
 from .snapshot import RouteRecord

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 
 
 class Outcome(StrEnum):

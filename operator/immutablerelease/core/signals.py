@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 
 from .probing import Outcome, ProbeState
 from .snapshot import PodView, ProbeStates

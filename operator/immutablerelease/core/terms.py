@@ -5,7 +5,8 @@ revision's; when the spec moves on, the last ones stay with it. So a port or a p
 new version has is never asked of the old one, and the way back stays open.
 """
 
-from immutablerelease.api.release import Probe, ServicePort
+from immutablerelease.api.probe import Probe
+from immutablerelease.api.release import ServicePort
 
 from .snapshot import Snapshot
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import aiohttp
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 from immutablerelease.core.probing import Attempt
 
 from . import grpc, http, tcp

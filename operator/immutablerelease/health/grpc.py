@@ -12,7 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from immutablerelease.api.meta import MANAGER
-from immutablerelease.api.release import GrpcProbe
+from immutablerelease.api.probe import GrpcProbe
 
 from .address import authority
 from .errors import Failed, printable

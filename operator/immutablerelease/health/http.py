@@ -12,7 +12,7 @@ from typing import Final
 import aiohttp
 
 from immutablerelease.api.meta import MANAGER
-from immutablerelease.api.release import HttpProbe
+from immutablerelease.api.probe import HttpProbe
 
 from .address import authority
 from .errors import Failed, reason

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from immutablerelease.api.objects import Action, Metadata, Release, Revision
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 from immutablerelease.core.decide import decide
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.plan import (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 from immutablerelease.core import signals
 from immutablerelease.core.probing import Attempt, Outcome, ProbeState, count
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from immutablerelease.api.objects import Release, Revision
-from immutablerelease.api.release import HttpProbe, Probe, ServicePort
+from immutablerelease.api.probe import HttpProbe, Probe
+from immutablerelease.api.release import ServicePort
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.core.plan import EnsureService
 from immutablerelease.core.snapshot import Route

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from immutablerelease.api.release import HttpProbe, Probe, TcpProbe
+from immutablerelease.api.probe import HttpProbe, Probe, TcpProbe
 from immutablerelease.core.probing import Attempt
 from immutablerelease.health.attempt import attempt
 from immutablerelease.health.http import new_session

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from immutablerelease.api.release import GrpcProbe
+from immutablerelease.api.probe import GrpcProbe
 from immutablerelease.health.errors import Failed
 from immutablerelease.health.grpc import ask
 

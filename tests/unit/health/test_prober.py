@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from immutablerelease.api.release import HttpProbe, Probe
+from immutablerelease.api.probe import HttpProbe, Probe
 from immutablerelease.core.probing import Attempt, Outcome, ProbeState
 from immutablerelease.health.prober import Prober, Target, next_tick
 from tests.unit.health.virtual_time import Time

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from immutablerelease.api.release import Probe
+from immutablerelease.api.probe import Probe
 from immutablerelease.api.revision import ResolvedImage
 from immutablerelease.core.plan import Event, Plan, Verify
 from immutablerelease.core.probing import Outcome, ProbeState
