@@ -17,6 +17,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -27,6 +28,7 @@ from immutablerelease.api.policy import Policy
 from immutablerelease.health.attempt import attempt
 from immutablerelease.health.http import new_session
 from immutablerelease.health.prober import Prober
+from immutablerelease.health.prometheus import Servers
 from immutablerelease.runtime.controller import Controller, Memory
 from immutablerelease.runtime.events import Events
 from immutablerelease.runtime.execute import Executor
@@ -51,6 +53,7 @@ from immutablerelease.verification.verifier import Verifier
 log = logging.getLogger(__name__)
 
 WORKERS = 16
+_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 STOP_SECONDS = 5.0
 
@@ -67,6 +70,7 @@ class Options:
     # Names this process in Events and in the Lease. A Pod keeps its name over its processes'
     # lives, and never has two at a time, so that a restarted one takes up its lease at once.
     identity: str
+    prometheus: Servers
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
@@ -87,7 +91,21 @@ class Options:
                     "IRO_WATCH_NAMESPACES must be names of namespaces with commas between them "
                     f"(got {name!r})"
                 )
-        return cls(namespaces, int(port), log_format, namespace, identity)
+        return cls(namespaces, int(port), log_format, namespace, identity, _servers(environment))
+
+
+def _servers(environment: Mapping[str, str]) -> Servers:
+    url = environment.get("IRO_PROMETHEUS_URL", "").strip()
+    names = environment.get("IRO_PROMETHEUS_OTHERS", "").split(",")
+    others = tuple(name.strip() for name in names if name.strip())
+    for found in (*([url] if url else []), *others):
+        if not _URL.fullmatch(found):
+            raise ValueError(
+                "IRO_PROMETHEUS_URL and IRO_PROMETHEUS_OTHERS must be URLs, such as "
+                f"http://prometheus.monitoring:9090 (got {found!r})"
+            )
+    token = environment.get("IRO_PROMETHEUS_TOKEN_FILE", "")
+    return Servers(url, others, Path(token) if token else None)
 
 
 class App:
@@ -103,7 +121,8 @@ class App:
         metrics.queue.watch(self.queue)
         self.verifier = Verifier(clock=time.monotonic, observer=metrics)
         self.prober: Prober[Key] = Prober(
-            attempt=partial(attempt, session=http, clock=now), on_change=self.queue.add
+            attempt=partial(attempt, session=http, clock=now, servers=options.prometheus),
+            on_change=self.queue.add,
         )
         self.trust = TrustReader(api, options.namespace)
         self.observer = Observer(store, memory, self.prober, lambda: self.trust.known)

@@ -105,11 +105,13 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "a probe of no kind": (
         probe(),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp or grpc",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc or "
+        "prometheus",
     ),
     "a probe of two kinds": (
         probe(http={"port": "http"}, tcp={"port": 8080}),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp or grpc",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc or "
+        "prometheus",
     ),
     "two probes of one name": (
         release(spec__health__probes=[{"name": "api", "tcp": {"port": 8080}}] * 2),
@@ -147,6 +149,52 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         probe(grpc={"port": "rpc"}),
         "spec.health.probes: Invalid value: the port of a probe by grpc must be a number or a "
         "name in `service.ports`",
+    ),
+    "a query that nothing is made of": (
+        probe(prometheus={"query": "up"}),
+        "spec.health.probes[0].prometheus: Invalid value: a probe by prometheus has a threshold, "
+        "a comparison or both",
+    ),
+    "a threshold without a bound": (
+        probe(prometheus={"query": "up", "threshold": {}}),
+        "spec.health.probes[0].prometheus.threshold: Invalid value: a threshold has a max, a min "
+        "or both",
+    ),
+    "a threshold that nothing passes": (
+        probe(prometheus={"query": "up", "threshold": {"min": 2, "max": 1}}),
+        "spec.health.probes[0].prometheus.threshold: Invalid value: the min of a threshold is not "
+        "more than its max: nothing could pass",
+    ),
+    "a comparison without a limit": (
+        probe(prometheus={"query": "$revision", "compare": {}}),
+        "spec.health.probes[0].prometheus.compare: Invalid value: a comparison has a maxRatio, a "
+        "maxDifference or both",
+    ),
+    "a comparison of a query that is the same for both": (
+        probe(prometheus={"query": "up", "compare": {"maxRatio": 1}}),
+        "spec.health.probes[0].prometheus.query: Invalid value: a query that is compared must "
+        "contain $revision: else both revisions give one value",
+    ),
+    "a placeholder that does not exist": (
+        probe(prometheus={"query": 'up{pod=~"$revison-.*"}', "threshold": {"max": 1}}),
+        "spec.health.probes[0].prometheus.query: Invalid value: the placeholders of a query are "
+        "$revision, $release and $namespace",
+    ),
+    "a placeholder that does not exist, among the samples": (
+        probe(
+            prometheus={
+                "query": "up",
+                "threshold": {"max": 1},
+                "minimumSamples": {"query": "up{a='$app'}", "count": 1},
+            }
+        ),
+        "spec.health.probes[0].prometheus.minimumSamples.query: Invalid value: the placeholders "
+        "of a query are $revision, $release and $namespace",
+    ),
+    "a Prometheus that is no URL": (
+        probe(prometheus={"query": "up", "threshold": {"max": 1}, "address": "file:///etc"}),
+        'spec.health.probes[0].prometheus.address: Invalid value: "file:///etc": '
+        "spec.health.probes[0].prometheus.address in body should match '^https?://'",
     ),
     "a probe of a port that cannot be": (
         probe(http={"port": 70000}),

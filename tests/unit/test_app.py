@@ -1,9 +1,12 @@
 """What the environment may say, and what it is told where it says something else."""
 
+from pathlib import Path
+
 import pytest
 
 from immutablerelease import app
 from immutablerelease.app import Options
+from immutablerelease.health.prometheus import Servers
 
 
 def test_an_empty_environment_is_enough() -> None:
@@ -23,9 +26,23 @@ def test_everything_can_be_said() -> None:
             "IRO_LOG_FORMAT": "text",
             "IRO_NAMESPACE": "system",
             "IRO_IDENTITY": "operator-0",
+            "IRO_PROMETHEUS_URL": "http://prometheus.monitoring:9090",
+            "IRO_PROMETHEUS_OTHERS": "https://thanos.example.com/team, http://10.0.0.1:9090",
+            "IRO_PROMETHEUS_TOKEN_FILE": "/token",
             "OTHER": "ignored",
         }
-    ) == Options(("web", "shop"), 9090, "text", "system", "operator-0")
+    ) == Options(
+        ("web", "shop"),
+        9090,
+        "text",
+        "system",
+        "operator-0",
+        Servers(
+            "http://prometheus.monitoring:9090",
+            ("https://thanos.example.com/team", "http://10.0.0.1:9090"),
+            Path("/token"),
+        ),
+    )
 
 
 @pytest.mark.parametrize("variable", ["IRO_NAMESPACE", "IRO_IDENTITY", "IRO_WATCH_NAMESPACES"])
@@ -53,6 +70,11 @@ BAD = {
     "a format that is not known": (
         {"IRO_LOG_FORMAT": "xml"},
         "IRO_LOG_FORMAT must be json or text (got 'xml')",
+    ),
+    "a Prometheus without a scheme": (
+        {"IRO_PROMETHEUS_URL": "prometheus:9090"},
+        "IRO_PROMETHEUS_URL and IRO_PROMETHEUS_OTHERS must be URLs, such as "
+        "http://prometheus.monitoring:9090 (got 'prometheus:9090')",
     ),
     "a pattern of namespaces": (
         {"IRO_WATCH_NAMESPACES": "web,team-*"},

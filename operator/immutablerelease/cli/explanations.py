@@ -92,6 +92,12 @@ REASONS: Mapping[str, Explanation] = {
         "passed.",
         "It is healthy once every probe has passed.",
     ),
+    "NoEvidence": Explanation(
+        "A probe finds nothing out: no data, or nobody who answers. That speaks neither for nor "
+        "against the version, so nothing moves.",
+        "The message tells what was asked and missed; it goes on by itself once there is an "
+        "answer.",
+    ),
     "NoReadyPods": Explanation(
         "Not one Pod of {revision} is ready to take traffic.",
         _FIX_OR_RETRY,
@@ -124,6 +130,12 @@ REASONS: Mapping[str, Explanation] = {
         "both depend on is probably down.",
         "Mend what they depend on. The operator reverts by itself once {good} passes and "
         "{active} does not.",
+    ),
+    "FailsSinceRevert": Explanation(
+        "{active} took the traffic back and fails a probe of the whole revision ever since. "
+        "Nothing shows that another version would do better.",
+        "Look for what both versions depend on; kubectl immutable rollback {release} goes to "
+        "another one by hand.",
     ),
     # Why a revision is not to be used.
     "DeadlineExceeded": Explanation(

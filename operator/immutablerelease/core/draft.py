@@ -15,6 +15,7 @@ from immutablerelease.api.release import ReleaseSpec, ReleaseStatus, ServicePort
 from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 
 from . import terms
+from .asked import Stage, asked
 from .plan import Event, EventType, Intent, MoveTraffic, Plan, Resolve, Verify
 from .signals import Health
 from .snapshot import DeploymentView, PodView, RouteRecord, Snapshot
@@ -123,9 +124,23 @@ class Draft:
         """Ports of the Services while they lead to a revision."""
         return self.spec.service.ports if name == self.wanted else terms.ports(self.snapshot, name)
 
-    def probes(self, name: str) -> tuple[Probe, ...]:
-        """Probes that the Pods of a revision are asked."""
+    def named_probes(self, name: str) -> tuple[Probe, ...]:
+        """All probes of a revision, as its manifest names them."""
         return self.spec.health.probes if name == self.wanted else terms.probes(self.snapshot, name)
+
+    def probes(self, name: str) -> tuple[Probe, ...]:
+        """Probes that a revision is asked where it stands."""
+        return asked(self.named_probes(name), self._stage(name), self.against(name))
+
+    def against(self, name: str) -> str | None:
+        """What a revision is compared with: what serves, as long as that is another one."""
+        return self.active if name != self.active else None
+
+    def _stage(self, name: str) -> Stage:
+        record = self.record
+        if record and (name == record.revision or (name == record.candidate and record.weight > 0)):
+            return Stage.SERVING
+        return Stage.CANDIDATE if self.revisions[name].phase in IN_FLIGHT else Stage.STANDBY
 
     def verified(self, name: str) -> bool:
         """Whether its images were verified when it was admitted, by whichever policies held then.
@@ -236,5 +251,6 @@ class Draft:
             resolve=self.resolve,
             verify=tuple(self.verify),
             probe=probe,
+            against=self.active,
             wake_at=min(self._wake, default=None),
         )

@@ -160,8 +160,10 @@ class Plan:
     # Background work that shall be under way; what is not named here is stopped.
     resolve: Resolve | None = None
     verify: tuple[Verify, ...] = ()
-    # Revisions whose Pods shall be probed, with which probes.
+    # Revisions that shall be probed, with which probes.
     probe: Mapping[str, tuple[Probe, ...]] = field(default_factory=dict)
+    # What the others are compared with: the revision that serves.
+    against: str | None = None
     # When to decide again even if nothing is observed before.
     wake_at: datetime | None = None
     # Labels for logs and metrics, such as the reverted revision.

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from immutablerelease.api.probe import Probe
 
-from .probing import Outcome, ProbeState
+from .probing import WHOLE, Outcome, ProbeState
 from .snapshot import PodView, ProbeStates
 
 # Waiting reasons that do not go away by themselves: the kubelet has tried and backs off.
@@ -90,15 +90,40 @@ def workload_failure(pods: Sequence[PodView]) -> tuple[str, str] | None:
 def probe_failures(
     pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
 ) -> dict[str, str]:
-    """Ready Pods that fail a probe, by uid, with the message of it."""
+    """Ready Pods that fail a probe, by uid, with the message; `WHOLE` where all of it fails."""
     failing = {}
     for pod in pods:
         known = states.get(pod.uid, {})
         for probe in probes:
-            if pod.serving and _fails(pod, probe, known.get(probe.name)):
+            if pod.serving and not probe.whole and _fails(pod, probe, known.get(probe.name)):
                 message = known[probe.name].message
                 failing[pod.uid] = f"probe {probe.name} fails on Pod {pod.name}: {message}"
+    for name, state in _whole(probes, states):
+        if state.outcome is Outcome.FAILING:
+            failing[WHOLE] = f"probe {name} fails: {state.message}"
     return failing
+
+
+def _whole(probes: Sequence[Probe], states: ProbeStates) -> list[tuple[str, ProbeState]]:
+    """What is known of probes that are asked of the revision as a whole."""
+    known = states.get(WHOLE, {})
+    return [(probe.name, known.get(probe.name, ProbeState())) for probe in probes if probe.whole]
+
+
+def failed_from_the_start(probes: Sequence[Probe], states: ProbeStates) -> bool:
+    """Whether the revision as a whole fails a probe that it has not passed since it is asked."""
+    return any(
+        state.outcome is Outcome.FAILING and not state.passed for _, state in _whole(probes, states)
+    )
+
+
+def blind(probes: Sequence[Probe], states: ProbeStates) -> list[str]:
+    """What probes that find nothing out say instead."""
+    return [
+        f"probe {name}: {state.message}"
+        for name, state in _whole(probes, states)
+        if state.outcome is Outcome.PENDING and state.blind
+    ]
 
 
 def _fails(pod: PodView, probe: Probe, state: ProbeState | None) -> bool:
@@ -163,13 +188,18 @@ def failing(
 
 
 def _passes(state: ProbeState | None) -> bool:
-    return state is not None and state.outcome is Outcome.PASSING
+    return state is not None and state.outcome is Outcome.PASSING and not state.blind
+
+
+def _states(pods: Sequence[PodView], probe: Probe, states: ProbeStates) -> list[ProbeState | None]:
+    uids = [WHOLE] if probe.whole else [pod.uid for pod in pods]
+    return [states.get(uid, {}).get(probe.name) for uid in uids]
 
 
 def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
-    """Whether there are Pods and every probe passes on every one of them."""
+    """Whether there are Pods and every probe passes on every one of them, and as a whole."""
     return bool(pods) and all(
-        _passes(states.get(pod.uid, {}).get(probe.name)) for pod in pods for probe in probes
+        _passes(state) for probe in probes for state in _states(pods, probe, states)
     )
 
 
@@ -183,7 +213,9 @@ def answers(
     other was just not asked yet.
     """
     known = states.get(pod.uid, {})
-    return all(_answers(probe, known.get(probe.name), while_failing) for probe in probes)
+    return all(
+        _answers(probe, known.get(probe.name), while_failing) for probe in probes if not probe.whole
+    )
 
 
 def _answers(probe: Probe, state: ProbeState | None, other: Failing | None) -> bool:
@@ -196,14 +228,19 @@ def _answers(probe: Probe, state: ProbeState | None, other: Failing | None) -> b
 def unasked(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates) -> bool:
     """Whether some probe was not tried even once on some Pod, as after a restart."""
     return any(
-        (state := states.get(pod.uid, {}).get(probe.name)) is None or state.last_at is None
-        for pod in pods
+        state is None or state.last_at is None
         for probe in probes
+        for state in _states(pods, probe, states)
     )
 
 
 def pending_probes(
     pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStates
 ) -> list[str]:
-    """Names of probes that have not passed on some Pod."""
-    return [probe.name for probe in probes if not all_pass(pods, [probe], states)]
+    """Names of probes that have not passed on some Pod, with what is known of the whole."""
+    said = {name: state.message for name, state in _whole(probes, states) if state.message}
+    return [
+        f"{probe.name} ({said[probe.name]})" if probe.name in said else probe.name
+        for probe in probes
+        if not all_pass(pods, [probe], states)
+    ]

@@ -25,7 +25,7 @@ def ports(snapshot: Snapshot, revision: str) -> tuple[ServicePort, ...]:
 
 
 def probes(snapshot: Snapshot, revision: str) -> tuple[Probe, ...]:
-    """Probes that its Pods are asked."""
+    """Probes that its manifest names."""
     return _kept(snapshot, revision)[1]
 
 

@@ -1,6 +1,6 @@
-"""One attempt of one probe on one Pod. Whatever goes wrong is a failed attempt with its reason."""
+"""One attempt of one probe. Whatever goes wrong ends in an attempt that tells the reason."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import aiohttp
@@ -8,46 +8,57 @@ import aiohttp
 from immutablerelease.api.probe import Probe
 from immutablerelease.core.probing import Attempt
 
-from . import grpc, http, tcp
+from . import grpc, http, prometheus, tcp
 from .address import number
-from .errors import Failed, reason
+from .errors import Failed, NoEvidence, reason
+from .prober import Target
+from .prometheus import Servers
 
 
 async def attempt(
     probe: Probe,
-    address: str,
-    ports: Mapping[str, int],
+    target: Target,
     *,
     session: aiohttp.ClientSession,
     clock: Callable[[], datetime],
+    servers: Servers,
 ) -> Attempt:
-    """Ask the Pod once.
+    """Ask once.
 
     Args:
         probe: What to ask.
-        address: IP address of the Pod.
-        ports: Numbers of the ports that probes may name.
+        target: The Pod, or the revision as a whole.
         session: From `http.new_session`.
         clock: Gives the time at which the answer is known.
+        servers: Where queries may go.
     """
     try:
-        message = await _ask(probe, address, ports, session)
+        message = await _ask(probe, target, session, servers)
+    except NoEvidence as nothing:
+        return Attempt(ok=None, message=str(nothing), at=clock())
     except Failed as failure:
         return Attempt(ok=False, message=str(failure), at=clock())
     except Exception as error:  # noqa: BLE001 (a probe that cannot be made must not pass)
-        return Attempt(ok=False, message=f"probe {probe.name}: {reason(error)}", at=clock())
+        # Of a revision as a whole it says nothing; a Pod that cannot be asked does not answer.
+        ok = None if probe.whole else False
+        return Attempt(ok=ok, message=f"probe {probe.name}: {reason(error)}", at=clock())
     return Attempt(ok=True, message=message, at=clock())
 
 
 async def _ask(
-    probe: Probe, address: str, ports: Mapping[str, int], session: aiohttp.ClientSession
+    probe: Probe, target: Target, session: aiohttp.ClientSession, servers: Servers
 ) -> str:
+    address, timeout = target.address, probe.timeout
     if probe.http is not None:
-        port = number(probe.http.port, ports)
-        return await http.ask(probe.http, address, port, timeout=probe.timeout, session=session)
+        port = number(probe.http.port, target.ports)
+        return await http.ask(probe.http, address, port, timeout=timeout, session=session)
     if probe.tcp is not None:
-        return await tcp.ask(address, number(probe.tcp.port, ports), timeout=probe.timeout)
+        return await tcp.ask(address, number(probe.tcp.port, target.ports), timeout=timeout)
     if probe.grpc is not None:
-        port = number(probe.grpc.port, ports)
-        return await grpc.ask(probe.grpc, address, port, timeout=probe.timeout)
-    raise Failed(f"probe {probe.name} asks nothing; give it exactly one of http, tcp or grpc")
+        port = number(probe.grpc.port, target.ports)
+        return await grpc.ask(probe.grpc, address, port, timeout=timeout)
+    if probe.prometheus is not None and target.names is not None:
+        return await prometheus.ask(
+            probe.prometheus, target.names, timeout=timeout, servers=servers, session=session
+        )
+    raise Failed(f"probe {probe.name} asks nothing; give it exactly one kind")

@@ -7,7 +7,11 @@ import aiohttp
 
 
 class Failed(Exception):
-    """The Pod did not answer as it should; the message names what was found and wanted."""
+    """What was asked did not answer as it should; the message names what was found and wanted."""
+
+
+class NoEvidence(Exception):
+    """Nothing could be found out, for a reason that says nothing about the revision."""
 
 
 def reason(error: BaseException) -> str:

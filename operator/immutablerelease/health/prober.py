@@ -4,6 +4,7 @@ Rules:
 - Ticks are absolute, so that delays do not add up; a tick missed by a slow attempt is skipped.
 - Attempts on the Pods of a revision are spread evenly over the interval.
 - A changed probe, address or port is another question, and its count starts over.
+- Revisions as wholes are asked beside Pods: somebody else's slow server holds no revert up.
 - What is told to `on_change` is a change that a decision may depend on, never each attempt.
 """
 
@@ -16,12 +17,14 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from immutablerelease.api.probe import Probe
-from immutablerelease.core.probing import Attempt, ProbeState, count
+from immutablerelease.core.probing import WHOLE, Attempt, ProbeState, count
+
+from .prometheus import Names
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
-Ask = Callable[[Probe, str, Mapping[str, int]], Awaitable[Attempt]]
+Ask = Callable[[Probe, "Target"], Awaitable[Attempt]]
 
 # However short an interval is written.
 SHORTEST_INTERVAL: Final = 0.1
@@ -29,11 +32,14 @@ SHORTEST_INTERVAL: Final = 0.1
 
 @dataclass(frozen=True)
 class Target:
-    """A Pod to be probed, and the numbers of the ports that probes may name."""
+    """A Pod to be probed, or a revision as a whole."""
 
     uid: str
-    address: str
+    address: str = ""
+    # Numbers of the ports that probes may name.
     ports: Mapping[str, int] = field(default_factory=dict)
+    # What queries about the revision are filled with.
+    names: Names | None = None
 
 
 # revision, Pod uid, name of the probe
@@ -76,12 +82,14 @@ class Prober(Generic[K]):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         concurrency: int = 256,
+        whole_concurrency: int = 64,
     ) -> None:
         self._attempt = attempt
         self._on_change = on_change
         self._clock = clock
         self._sleep = sleep
         self._slots = asyncio.Semaphore(concurrency)
+        self._whole_slots = asyncio.Semaphore(whole_concurrency)
         self._groups: dict[K, _Group] = {}
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -91,7 +99,7 @@ class Prober(Generic[K]):
         targets: Mapping[str, Sequence[Target]],
         probes: Mapping[str, tuple[Probe, ...]],
     ) -> None:
-        """Probe exactly these Pods, by revision; what was counted of them before is kept."""
+        """Probe exactly these targets, by revision; what was counted of them before is kept."""
         group = self._groups.setdefault(key, _Group())
         wanted = {place: (probe, target) for place, probe, target, _ in _places(targets, probes)}
         for place, watch in list(group.watches.items()):
@@ -145,11 +153,9 @@ class Prober(Generic[K]):
             try:
                 # Waiting for a slot counts as no attempt, so that a crowd of slow Pods fails no
                 # healthy one.
-                async with self._slots:
+                async with self._whole_slots if watch.probe.whole else self._slots:
                     started = self._clock()
-                    attempt = await self._attempt(
-                        watch.probe, watch.target.address, watch.target.ports
-                    )
+                    attempt = await self._attempt(watch.probe, watch.target)
                 self._count(key, watch, attempt)
             except Exception:
                 # An attempt never raises; should it, its Pod must not go unwatched from then on.
@@ -173,16 +179,18 @@ def next_tick(epoch: float, interval: float, phase: float, earliest: float) -> f
 
 def _summary(state: ProbeState) -> tuple[object, ...]:
     """What a decision may depend on."""
-    return state.outcome, state.answers, state.failures > 0
+    return state.outcome, state.answers, state.failures > 0, state.blind > 0
 
 
 def _places(
-    targets: Mapping[str, Sequence[Target]], probes: Mapping[str, tuple[Probe, ...]]
+    among: Mapping[str, Sequence[Target]], probes: Mapping[str, tuple[Probe, ...]]
 ) -> Iterator[tuple[_Place, Probe, Target, float]]:
-    """Every probe on every Pod, with its share of the interval."""
-    for revision, pods in targets.items():
-        asked = probes.get(revision, ())
-        for index, target in enumerate(sorted(pods, key=lambda target: target.uid)):
-            for turn, probe in enumerate(asked):
-                phase = (index + turn / len(asked)) / len(pods)
-                yield (revision, target.uid, probe.name), probe, target, phase
+    """Every probe on every Pod, and as a whole, with its share of the interval."""
+    for revision, pods in among.items():
+        for whole in (False, True):
+            asked = [probe for probe in probes.get(revision, ()) if probe.whole is whole]
+            targets = [target for target in pods if (target.uid == WHOLE) is whole]
+            for index, target in enumerate(sorted(targets, key=lambda target: target.uid)):
+                for turn, probe in enumerate(asked):
+                    phase = (index + turn / len(asked)) / len(targets)
+                    yield (revision, target.uid, probe.name), probe, target, phase

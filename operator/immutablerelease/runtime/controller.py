@@ -12,8 +12,10 @@ from typing import Protocol
 from immutablerelease.core import terms
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import Event, Plan, StartRevision
+from immutablerelease.core.probing import WHOLE
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.health.prober import Prober, Target
+from immutablerelease.health.prometheus import Names
 
 from .client import (
     CONFIG_MAPS,
@@ -204,14 +206,7 @@ class Controller:
             self._queue.add_after(key, max(0.0, delay))
 
     def _watch_probes(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
-        targets = {
-            name: [
-                Target(pod.uid, pod.ip, probe_ports(snapshot, name))
-                for pod in snapshot.pods.get(name, ())
-                if pod.ip is not None and not pod.deleting
-            ]
-            for name in plan.probe
-        }
+        targets = {name: [*_pods(snapshot, name), _whole(key, name, plan)] for name in plan.probe}
         self._prober.watch(key, targets, plan.probe)
 
     async def _recheck_conflicts(self, key: Key) -> None:
@@ -233,6 +228,24 @@ class Controller:
         self._work.forget(key)
         self._prober.forget(key)
         self._teller.gone(key)
+
+
+def _pods(snapshot: Snapshot, revision: str) -> list[Target]:
+    return [
+        Target(pod.uid, pod.ip, probe_ports(snapshot, revision))
+        for pod in snapshot.pods.get(revision, ())
+        if pod.ip is not None and not pod.deleting
+    ]
+
+
+def _whole(key: Key, revision: str, plan: Plan) -> Target:
+    compared = any(
+        probe.prometheus is not None and probe.prometheus.compare is not None
+        for probe in plan.probe[revision]
+    )
+    # Where nothing is compared, another revision that serves is no other question.
+    against = plan.against if compared and plan.against != revision else None
+    return Target(WHOLE, names=Names(key.namespace, key.name, revision, against))
 
 
 def probe_ports(snapshot: Snapshot, revision: str) -> dict[str, int]:

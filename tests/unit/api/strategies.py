@@ -27,6 +27,10 @@ def documents(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
             return _strings(schema)
         case "integer":
             return _integers(schema)
+        case "number":
+            return st.floats(
+                schema.get("minimum"), schema.get("maximum"), allow_nan=False, allow_infinity=False
+            )
         case "boolean":
             return st.booleans()
     assert schema["x-kubernetes-preserve-unknown-fields"]

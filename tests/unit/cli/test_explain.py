@@ -41,6 +41,10 @@ NO_REASONS = {
     "Service",
     "Secret",
     "ConfigMap",
+    # Where a revision stands.
+    "Candidate",
+    "Serving",
+    "Standby",
     # What a kubelet says of a container.
     "ErrImageNeverPull",
     "ImagePullBackOff",

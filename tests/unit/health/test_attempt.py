@@ -13,6 +13,8 @@ from immutablerelease.api.probe import HttpProbe, Probe, TcpProbe
 from immutablerelease.core.probing import Attempt
 from immutablerelease.health.attempt import attempt
 from immutablerelease.health.http import new_session
+from immutablerelease.health.prober import Target
+from immutablerelease.health.prometheus import Servers
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -97,7 +99,8 @@ async def ask(
     address: str = "127.0.0.1",
     ports: Mapping[str, int] | None = None,
 ) -> Attempt:
-    return await attempt(probe, address, ports or {}, session=session, clock=lambda: NOW)
+    target = Target("uid", address, ports or {})
+    return await attempt(probe, target, session=session, clock=lambda: NOW, servers=Servers())
 
 
 @pytest.mark.parametrize(
@@ -269,7 +272,7 @@ async def test_tcp_keeps_its_timeout(
 async def test_a_probe_that_asks_nothing_fails(session: aiohttp.ClientSession) -> None:
     result = await ask(Probe(name="empty"), session)
     assert not result.ok
-    assert "exactly one of http, tcp or grpc" in result.message
+    assert "exactly one kind" in result.message
 
 
 async def test_what_nobody_thought_of_is_a_failed_attempt(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -38,7 +38,8 @@ class Cluster:
             concurrency=concurrency,
         )
 
-    async def attempt(self, probe: Probe, address: str, ports: Mapping[str, int]) -> Attempt:
+    async def attempt(self, probe: Probe, target: Target) -> Attempt:
+        address = target.address
         self.asked.append((round(self.time.now - 100.0, 3), address))
         self.running[address] += 1
         assert self.running[address] == 1, "an attempt overlaps itself"
@@ -221,11 +222,11 @@ async def test_an_interval_of_nothing_is_no_busy_loop(cluster: Cluster) -> None:
 
 
 async def test_an_attempt_that_raises_does_not_leave_its_pod_unwatched(cluster: Cluster) -> None:
-    async def attempt(probe: Probe, address: str, ports: Mapping[str, int]) -> Attempt:
+    async def attempt(probe: Probe, target: Target) -> Attempt:
         if not cluster.asked:
-            cluster.asked.append((0, address))
+            cluster.asked.append((0, target.address))
             raise RuntimeError("a bug")
-        return await cluster.attempt(probe, address, ports)
+        return await cluster.attempt(probe, target)
 
     cluster.prober._attempt = attempt
     cluster.watch("a")

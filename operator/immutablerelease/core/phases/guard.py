@@ -14,12 +14,13 @@ from immutablerelease.api.release import OnFailure, Revert
 from .. import signals
 from ..draft import Draft, clip
 from ..plan import EventType
+from ..probing import WHOLE
 from ..signals import Failing, Health, Verdict
 from ..snapshot import PodView, RouteRecord
 from . import target as targets
 from .probed import failures
 from .reverified import replacement, revoked, undecided
-from .route import NAMED, REPLACED, REVERTED, REVOKED, settle
+from .route import NAMED, PROMOTED, REPLACED, REVERTED, REVOKED, settle
 from .target import Fitness
 
 # Pods that were ready may be unready for a moment. Pods made anew, because somebody scaled up from
@@ -30,8 +31,13 @@ UNREADY_GRACE = 3.0
 # Creation times are written in whole seconds.
 SECOND = timedelta(seconds=1)
 
+_INHERITED = (
+    "it took the traffic back and has not passed since: the trouble may not be the version's, and "
+    "no other one is tried"
+)
+
 # What is not healthy, and not unhealthy either.
-_UNDECIDED = frozenset({"ScaledToZero", "PodsNotReady", "ProbesPending"})
+_UNDECIDED = frozenset({"ScaledToZero", "PodsNotReady", "ProbesPending", "NoEvidence"})
 
 
 def guard(draft: Draft) -> None:
@@ -96,6 +102,9 @@ def _pods_health(
 ) -> Health:
     probes, states = draft.probes(name), draft.snapshot.probes.get(name, {})
     failing = failures(draft, name, serving)
+    whole = failing.pop(WHOLE, "")
+    if whole and not _inherited(draft, name):
+        return Health(Verdict.FAILING, "ProbeFailed", whole)
     crashes = {pod.uid: text for pod in pods if (text := signals.crashing(pod))}
     condemned = {**failing, **crashes}
     if condemned:
@@ -104,13 +113,28 @@ def _pods_health(
         enough = 1 if draft.revisions[name].good_since is None else max(1, (len(pods) + 1) // 2)
         verdict = Verdict.FAILING if len(condemned) >= enough else Verdict.UNKNOWN
         return Health(verdict, reason, text)
+    if whole:
+        return Health(Verdict.UNKNOWN, "FailsSinceRevert", f"{whole}; {_INHERITED}")
     if len(serving) < draft.spec.replicas:
         text = f"{len(serving)} of {draft.spec.replicas} Pods ready{signals.waiting_for(pods)}"
         return Health(Verdict.UNKNOWN, "PodsNotReady", text)
+    if blind := signals.blind(probes, states):
+        return Health(Verdict.UNKNOWN, "NoEvidence", "; ".join(blind))
     waiting = signals.pending_probes(serving, probes, states)
     if waiting:
         return Health(Verdict.UNKNOWN, "ProbesPending", f"waiting for probe {', '.join(waiting)}")
     return Health(Verdict.HEALTHY, "Healthy", f"{len(serving)} Pods ready, all probes pass")
+
+
+def _inherited(draft: Draft, name: str) -> bool:
+    """Whether it took the traffic back and failed as a whole ever since.
+
+    Nothing could be measured of it before. What failed on both need not be either one's fault, and
+    the next one would be left for it as well.
+    """
+    states = draft.snapshot.probes.get(name, {})
+    returned = draft.record is not None and draft.record.reason != PROMOTED
+    return returned and signals.failed_from_the_start(draft.probes(name), states)
 
 
 def _mark(draft: Draft, name: str, health: Health) -> None:

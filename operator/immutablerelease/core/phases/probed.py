@@ -12,7 +12,7 @@ _LATER = timedelta(milliseconds=200)
 
 
 def failures(draft: Draft, name: str, pods: Sequence[PodView]) -> dict[str, str]:
-    """Pods of a revision that fail a probe, by uid, with the message of it.
+    """Pods of a revision that fail a probe, by uid, with the message; `WHOLE` for all of it.
 
     A Pod that failed before it was ready needs more attempts. No event tells of those, since the
     verdict on the probe stays the same: so they are waited for.

@@ -101,7 +101,12 @@ def _failing(draft: Draft) -> Summary | None:
     healthy = find_condition(draft.revisions[active].conditions, "Healthy")
     if healthy is None or healthy.status is not Status.FALSE:
         return None
-    held = healthy.reason in ("AlertOnly", "NothingToRevertTo", "TargetFailsToo")
+    held = healthy.reason in (
+        "AlertOnly",
+        "NothingToRevertTo",
+        "TargetFailsToo",
+        "FailsSinceRevert",
+    )
     in_flight = draft.candidate is not None
     return Summary(
         ReleasePhase.DEGRADED,

@@ -29,7 +29,7 @@ def _keep_terms(draft: Draft) -> None:
     """What the manifest says for the revision that it stands for stays with that revision."""
     name = draft.wanted
     if name is not None:
-        draft.change(name, ports=draft.ports(name), probes=draft.probes(name))
+        draft.change(name, ports=draft.ports(name), probes=draft.named_probes(name))
 
 
 def _recorded(draft: Draft) -> str | None:
