@@ -14,7 +14,7 @@ from immutablerelease.runtime.client import ACTIONS, EVENTS, Forbidden, Object
 from . import cluster, output
 from .cluster import Cluster, Commands
 from .outlook import explained, next_step, ready
-from .output import ago
+from .output import ago, brief
 from .reading import Story, read_story, understand
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _draw(
     causes.add_column(no_wrap=True)
     causes.add_column(overflow="fold")
     for cause in found:
-        told = "" if cause.message in found[0].message else f"{cause.message}\n"
+        told = "" if cause.message in found[0].message else f"{brief(cause.message)}\n"
         causes.add_row(cause.reason, Text(told, style="dim").append(cause.why, style="default"))
     ways = dict.fromkeys(cause.then for cause in found if cause.then)
     then = next_step(story, now)
@@ -203,7 +203,7 @@ def _draw(
     recent.add_column(overflow="fold")
     recent.add_column(overflow="fold")
     for item in happened:
-        recent.add_row(f"{ago(item.at, now)} ago", item.what, item.text)
+        recent.add_row(f"{ago(item.at, now)} ago", item.what, brief(item.text))
     parts: list[RenderableType] = [
         *head(story),
         *section("Why", causes),

@@ -8,7 +8,7 @@ from immutablerelease.api.objects import Revision
 
 from . import cluster, output
 from .cluster import Cluster, Commands
-from .output import ago
+from .output import ago, brief
 from .reading import by_number, read_release, read_revisions, signers
 
 
@@ -65,7 +65,7 @@ def _draw(revisions: tuple[Revision, ...], now: datetime) -> None:
     for revision in revisions:
         rows = facts(revision)
         if revision.status.message:
-            rows.add_row("why", revision.status.message)
+            rows.add_row("why", brief(revision.status.message))
         parts += [title(revision, _served(revision, now)), indented(rows, 3)]
     output.show(Group(*parts))
 

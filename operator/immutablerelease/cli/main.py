@@ -1,17 +1,21 @@
-"""Entry point of `kubectl immutable`; each command is a module, loaded only when it is called."""
+"""Entry point of `kubectl immutable`; each command is a module, loaded only when it is called.
+
+So is all that it takes to speak to a cluster: help and completion are there at once.
+"""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from .cluster import Connect, connect
-from .errors import UNKNOWN, Complaint, complaint
-from .output import plain
+if TYPE_CHECKING:
+    from .cluster import Connect
 
 PROGRAM = "kubectl immutable"
+# As shells have it: 128 and the number of the signal.
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ COMMANDS: Mapping[str, Command] = {
     "rollback": Command("asking", "go back to an earlier revision", "add_rollback"),
     "retry": Command("asking", "try a refused or failed revision once more", "add_retry"),
     "verify": Command("verify", "say whether policies would let an image run, and who signed it"),
+    "completion": Command("completion", "print what has a shell complete these words"),
 }
 
 
-def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
@@ -46,10 +51,10 @@ def main(arguments: Sequence[str] | None = None, *, connect: Connect = connect) 
     chosen = build_parser(words).parse_args(words)
     try:
         if "act" in chosen:
-            return asyncio.run(act(chosen, connect))
+            return _run(chosen)
         code: int = chosen.run(chosen)
     except KeyboardInterrupt:
-        return UNKNOWN
+        return INTERRUPTED
     return code
 
 
@@ -70,9 +75,19 @@ def build_parser(words: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-async def act(chosen: argparse.Namespace, connect: Connect) -> int:
+def _run(chosen: argparse.Namespace) -> int:
+    import asyncio
+
+    from .cluster import connect
+
+    return asyncio.run(act(chosen, connect))
+
+
+async def act(chosen: argparse.Namespace, connect: "Connect") -> int:
     """Run a command that needs a cluster; the exit code."""
     from immutablerelease.runtime.client import ApiError
+
+    from .errors import Complaint, complaint
 
     try:
         async with connect(chosen) as cluster:
@@ -81,15 +96,17 @@ async def act(chosen: argparse.Namespace, connect: Connect) -> int:
             except ApiError as error:
                 raise complaint(error, cluster.namespace) from error
     except Complaint as error:
-        return _complain(error)
+        _complain(str(error), error.advice)
+        return error.code
     return code
 
 
-def _complain(error: Complaint) -> int:
-    print(plain(f"{PROGRAM}: {error}"), file=sys.stderr)
-    if error.advice:
-        print(plain(f"{'':{len(PROGRAM)}}  {error.advice}"), file=sys.stderr)
-    return error.code
+def _complain(sentence: str, advice: str) -> None:
+    from .output import plain
+
+    print(plain(f"{PROGRAM}: {sentence}"), file=sys.stderr)
+    if advice:
+        print(plain(f"{'':{len(PROGRAM)}}  {advice}"), file=sys.stderr)
 
 
 def run() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Where no terminal says how wide it is, lines are as long as a wide one would have them.
 _NO_TERMINAL: Final = 160
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}\b")
 _TRAILING: Final = re.compile(r"[ \t]+$", re.MULTILINE)
 
 STYLES: Final = {
@@ -121,6 +122,11 @@ def ago(then: datetime | None, now: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+def brief(message: str) -> str:
+    """A message with its digests shortened."""
+    return _DIGEST.sub(lambda found: short(found[0]), message)
 
 
 def short(digest: str) -> str:

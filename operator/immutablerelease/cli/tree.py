@@ -17,7 +17,7 @@ from immutablerelease.core.draft import IN_FLIGHT
 from immutablerelease.core.snapshot import PodView
 
 from .outlook import next_step, ready, remaining
-from .output import STYLES, ago, short, word
+from .output import STYLES, ago, brief, short, word
 from .reading import Story, signers
 
 _BAR = 24
@@ -50,7 +50,7 @@ def table(releases: Iterable[Release], now: datetime, *, namespaced: bool) -> Ta
             _shares(release),
             f"{release.status.ready_replicas}/{release.spec.replicas}",
             ago(release.metadata.created, now),
-            condition.message if condition else "the operator has not looked at it yet",
+            brief(condition.message) if condition else "the operator has not looked at it yet",
         ]
         made.add_row(*([release.metadata.namespace, *cells] if namespaced else cells))
     return made
@@ -71,7 +71,7 @@ def head(story: Story) -> Iterator[RenderableType]:
         Text(phase, style=f"bold {STYLES.get(phase, '')}".strip()),
         Text(f"  in namespace {release.metadata.namespace}", style="dim"),
     )
-    yield Text(_headline(story))
+    yield Text(brief(_headline(story)))
 
 
 def _headline(story: Story) -> str:
@@ -128,7 +128,7 @@ def _conditions(story: Story, now: datetime) -> RenderableType | None:
             Text(condition.status, style=style),
             condition.reason,
             ago(condition.last_transition_time, now),
-            condition.message if condition.message != headline else "",
+            brief(condition.message) if condition.message != headline else "",
         )
     return rows if rows.row_count else None
 
@@ -173,10 +173,10 @@ def _revision(story: Story, revision: Revision, now: datetime) -> Iterator[Rende
     rows = facts(revision)
     # What is wrong with what the spec asks for is what the first lines say.
     if status.message and status.message not in _headline(story):
-        rows.add_row("why", status.message)
+        rows.add_row("why", brief(status.message))
     healthy = find_condition(status.conditions, "Healthy")
     if healthy is not None and status.phase in IN_FLIGHT | {RevisionPhase.ACTIVE}:
-        rows.add_row("health", healthy.message)
+        rows.add_row("health", brief(healthy.message))
     rows.add_row("Pods", _pods(story, revision, now))
     yield indented(rows, 3)
 

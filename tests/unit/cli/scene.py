@@ -24,7 +24,7 @@ class Scene:
 
     async def call(self, *words: str) -> int:
         """Run a command; the operator does nothing meanwhile."""
-        return await act(build_parser(words).parse_args(words), self._connect)
+        return await act(build_parser(words).parse_args(words), self.connect)
 
     async def ask(self, *words: str) -> int:
         """Run a command while the operator runs."""
@@ -49,7 +49,8 @@ class Scene:
         )
 
     @asynccontextmanager
-    async def _connect(self, arguments: argparse.Namespace) -> AsyncIterator[Cluster]:
+    async def connect(self, arguments: argparse.Namespace) -> AsyncIterator[Cluster]:
+        """This cluster, whatever the kubeconfig says."""
         yield Cluster(self.api, arguments.namespace or "demo", lambda: self.outside.now)
 
 

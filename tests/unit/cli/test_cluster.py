@@ -1,5 +1,7 @@
 """The cluster is chosen as kubectl chooses it, and what is wrong with the choice is said."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,8 +67,16 @@ def test_an_unknown_context_is_one_clear_sentence(capsys: Screen, kubeconfig: Pa
     assert "no" in capsys.readouterr().err.splitlines()[0]
 
 
-def test_a_cluster_that_is_away_is_neither_yes_nor_no(
-    capsys: Screen, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cluster_that_is_away_is_neither_yes_nor_no(capsys: Screen, kubeconfig: Path) -> None:
     assert main(["status", "--kubeconfig", str(kubeconfig)]) == 3
     assert "gave no usable answer" in capsys.readouterr().err
+
+
+def test_help_is_there_at_once() -> None:
+    code = (
+        "import sys; from immutablerelease.cli.main import build_parser; build_parser(['--help']);"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"asyncio", "aiohttp", "kubernetes", "kopf", "pydantic", "rich", "sigstore", "yaml"}
+    assert not slow & set(done.stdout.split())
