@@ -10,6 +10,9 @@ from .meta import API_VERSION
 from .release import ReleaseSpec, ReleaseStatus
 from .revision import RevisionSpec, RevisionStatus
 
+# https://kubernetes.io/docs/concepts/architecture/garbage-collection/#cascading-deletion
+_OF_GARBAGE_COLLECTION = frozenset({"foregroundDeletion", "orphan"})
+
 
 def owner(kind: str, name: str, uid: str) -> dict[str, Any]:
     """A controller reference to an object of one of the kinds."""
@@ -32,6 +35,8 @@ class Metadata:
     generation: int
     created: datetime | None
     deleting: bool
+    # Being deleted, and kept for as long as somebody's finalizer is there.
+    held: bool = False
 
     @classmethod
     def read(cls, metadata: Mapping[str, Any]) -> Self:
@@ -44,7 +49,14 @@ class Metadata:
             generation=metadata.get("generation", 0),
             created=datetime.fromisoformat(created) if created else None,
             deleting="deletionTimestamp" in metadata,
+            held="deletionTimestamp" in metadata
+            and bool(set(metadata.get("finalizers") or ()) - _OF_GARBAGE_COLLECTION),
         )
+
+    @property
+    def going(self) -> bool:
+        """Whether it is on its way out, and what it owns with it."""
+        return self.deleting and not self.held
 
 
 @dataclass(frozen=True)

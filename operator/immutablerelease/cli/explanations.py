@@ -43,6 +43,11 @@ REASONS: Mapping[str, Explanation] = {
         "Tags of the spec's images are being resolved to digests, once for this spec.",
         "This takes as long as the registry takes to answer; a revision is recorded then.",
     ),
+    "NotRecorded": Explanation(
+        "The API server refuses to record a revision of the spec; the message has its words.",
+        "Raise the quota, grant the permission or correct the template, whichever it names. It is "
+        "tried again by itself, every 5 minutes at the latest.",
+    ),
     "Starting": Explanation(
         "Pods of {revision} are being started; it gets no traffic yet.",
         "It is tested as soon as all its Pods are ready, and fails at the end of "

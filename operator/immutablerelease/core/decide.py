@@ -18,7 +18,7 @@ from .phases.report import changed_statuses, report
 from .phases.reverified import reverify
 from .phases.route import adopt, restore
 from .phases.scale import scale
-from .phases.specified import identify
+from .phases.specified import identify, settle_for_active
 from .phases.verified import verify
 from .plan import Plan
 from .snapshot import Snapshot
@@ -42,12 +42,26 @@ PHASES: tuple[Callable[[Draft], None], ...] = (
 )
 
 
+# What is left to do for a release that somebody's finalizer keeps after it was deleted: it serves
+# until it is gone, and so it is guarded; its spec is nobody's wish any more.
+WHILE_HELD: tuple[Callable[[Draft], None], ...] = (
+    adopt,
+    guard,
+    continue_revert,
+    restore,
+    settle_for_active,
+    scale,
+    report,
+)
+
+
 def decide(snapshot: Snapshot, now: datetime) -> Plan:
     """The plan for one release. Never fails for what it observes; never looks at a clock."""
-    if snapshot.release.metadata.deleting:
+    metadata = snapshot.release.metadata
+    if metadata.going:
         return Plan()
     draft = Draft(snapshot, now)
-    for phase in PHASES:
+    for phase in WHILE_HELD if metadata.deleting else PHASES:
         phase(draft)
     return draft.plan(changed_statuses(draft), _probed(draft))
 

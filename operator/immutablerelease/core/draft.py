@@ -66,6 +66,8 @@ class Draft:
         self.health: Health | None = None
         # Revision that the current spec stands for; None while that is not known.
         self.wanted: str | None = None
+        # Why the API server refuses to record the revision of the current spec, if it does.
+        self.unrecorded: str | None = None
         self.resolve: Resolve | None = None
         self.verify: list[Verify] = []
         self.intents: list[Intent] = []

@@ -5,15 +5,29 @@ that the API server refuses) lives here and is found out again after a restart.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from immutablerelease.core import terms
 from immutablerelease.core.decide import decide
-from immutablerelease.core.plan import Event, Plan, StartRevision
+from immutablerelease.core.plan import (
+    Event,
+    Intent,
+    MoveTraffic,
+    Plan,
+    RecordRevision,
+    StartRevision,
+)
 from immutablerelease.core.probing import WHOLE
-from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
+from immutablerelease.core.snapshot import (
+    Resolution,
+    RouteRecord,
+    Snapshot,
+    Unresolved,
+    VerdictView,
+)
 from immutablerelease.health.prober import Prober, Target
 from immutablerelease.health.prometheus import Names
 
@@ -25,15 +39,19 @@ from .client import (
     SERVICES,
     Api,
     ApiError,
+    Conflict,
     Forbidden,
     Invalid,
     Kind,
     NotFound,
+    Unavailable,
 )
 from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted, belongs
+from .happened import Happened, Unsure, happened
 from .key import Key
 from .observe import Observer, is_ours
 from .queue import WorkQueue
+from .recording import Recording
 from .work import Work
 
 log = logging.getLogger(__name__)
@@ -54,6 +72,9 @@ class Teller(Protocol):
     def reconciled(self, key: Key, result: str, seconds: float) -> None:
         """Count a reconcile."""
 
+    def moved(self, record: RouteRecord) -> None:
+        """A move of traffic was made."""
+
     def recorded(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         """A plan was applied in full."""
 
@@ -64,8 +85,9 @@ class Teller(Protocol):
 class Memory:
     """What this process found out about releases; the `Findings` of an observer."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.work: Work | None = None
+        self.recording = Recording(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
 
@@ -83,7 +105,7 @@ class Memory:
 
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
-        return self._refusals.get(key, {})
+        return {**self._refusals.get(key, {}), **self.recording.refusals(key)}
 
     def taken(self, key: Key, name: str) -> None:
         """An object is in the way."""
@@ -105,6 +127,7 @@ class Memory:
         """Drop all about a release."""
         self._conflicts.pop(key, None)
         self._refusals.pop(key, None)
+        self.recording.forget(key)
 
 
 class Controller:
@@ -137,18 +160,22 @@ class Controller:
         self._now = now
         self._clock = clock
         self._leading = leading
+        self._unsure: dict[Key, Unsure] = {}
 
     async def handle(self, key: Key) -> None:
         """Reconcile a release; whatever goes wrong ends in a retry with backoff."""
         started = self._clock()
-        result = "error"
+        result, wait = "error", None
         try:
             result = await self._reconcile(key)
         except ApiError as error:
             log.warning("%s: %s; %s", key, error, error.advice)
+            wait = error.retry_after
         except Exception:
             log.exception("%s: unexpected failure", key)
-        if result in ("error", "waiting"):
+        if wait is not None:
+            self._queue.add_after(key, wait)
+        elif result in ("error", "waiting"):
             self._queue.add_rate_limited(key)
         else:
             self._queue.forget(key)
@@ -157,18 +184,24 @@ class Controller:
     async def _reconcile(self, key: Key) -> str:
         await self._recheck_conflicts(key)
         snapshot = self._observer.snapshot(key)
-        if snapshot is None or snapshot.release.metadata.deleting:
+        if snapshot is None or snapshot.release.metadata.going:
             self._forget(key)
             return "gone"
+        self._settle_unsure(key, snapshot)
         plan = decide(snapshot, self._now())
         self._work.begin(key, plan, snapshot)
         self._watch_probes(key, plan, snapshot)
-        if not await self._apply(key, plan, snapshot):
-            return "waiting"
+        applied: list[Intent] = []
+        try:
+            if not await self._apply(key, plan, snapshot, applied):
+                return "waiting"
+        finally:
+            self._tell(snapshot, happened(snapshot, plan, applied))
         self._after(key, plan, snapshot)
         return "changed" if plan.intents else "unchanged"
 
-    async def _apply(self, key: Key, plan: Plan, snapshot: Snapshot) -> bool:
+    async def _apply(self, key: Key, plan: Plan, snapshot: Snapshot, applied: list[Intent]) -> bool:
+        """Whether all of it was applied; what was is added to `applied`."""
         for intent in plan.intents:
             if not self._leading():
                 # It was frozen and thawed: another process may have decided otherwise by now.
@@ -183,16 +216,41 @@ class Controller:
                 self._memory.taken(key, error.object)
                 return False
             except (Invalid, Forbidden) as error:
-                if not isinstance(intent, StartRevision):
+                if isinstance(intent, StartRevision):
+                    self._memory.refused(key, intent.revision, error.message)
+                elif isinstance(intent, RecordRevision):
+                    pause = self._memory.recording.refused(key, intent.name, error.message)
+                    self._queue.add_after(key, pause)
+                else:
                     raise
-                self._memory.refused(key, intent.revision, error.message)
                 return False
+            except (Unavailable, Conflict):
+                # A repetition of what was done finds another version than it names.
+                if isinstance(intent, MoveTraffic):
+                    self._unsure[key] = Unsure.of(snapshot, plan, intent)
+                raise
+            if isinstance(intent, MoveTraffic):
+                self._unsure.pop(key, None)
+            elif isinstance(intent, RecordRevision):
+                self._memory.recording.forget(key)
+            applied.append(intent)
         return True
+
+    def _settle_unsure(self, key: Key, snapshot: Snapshot) -> None:
+        unsure = self._unsure.get(key)
+        known = unsure.settled(snapshot) if unsure else None
+        if known is not None:
+            del self._unsure[key]
+            self._tell(snapshot, known)
+
+    def _tell(self, snapshot: Snapshot, known: Happened) -> None:
+        for record in known.moves:
+            self._teller.moved(record)
+        for event in known.events:
+            self._teller.tell(snapshot, event)
 
     def _after(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
         self._work.end(key, plan)
-        for event in plan.events:
-            self._teller.tell(snapshot, event)
         self._teller.recorded(key, snapshot, plan)
         if snapshot.refusals:
             self._memory.settle_refusals(key)
@@ -224,6 +282,7 @@ class Controller:
 
     def _forget(self, key: Key) -> None:
         self._queue.cancel(key)
+        self._unsure.pop(key, None)
         self._memory.forget(key)
         self._work.forget(key)
         self._prober.forget(key)

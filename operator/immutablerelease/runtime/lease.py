@@ -89,6 +89,8 @@ class Elector:
         # The record as last seen, and since when it has been as it is.
         self._record: Object | None = None
         self._unchanged_since = 0.0
+        # The record as last sent, and when that was begun: its answer may have been lost.
+        self._sent: tuple[Object, float] | None = None
         # Until when the lease is held for sure.
         self._until: float | None = None
 
@@ -191,7 +193,13 @@ class Elector:
         return True
 
     async def _write(self, spec: Object, started: float) -> bool:
-        await self._replace(spec)
+        before, self._sent = self._sent, (spec, started)
+        try:
+            await self._replace(spec)
+        except Conflict:
+            # It did nothing, and what stands there may be the one before.
+            self._sent = before
+            raise
         self._until = started + self._terms.renew
         return True
 
@@ -203,6 +211,9 @@ class Elector:
         if self._record is None or record.get("spec") != self._record.get("spec"):
             self._unchanged_since = self._clock()
         self._record = record
+        if self._until is not None and self._sent and record.get("spec") == self._sent[0]:
+            # It succeeded, whatever became of the answer.
+            self._until = max(self._until, self._sent[1] + self._terms.renew)
 
     def _spec(self) -> dict[str, Any]:
         return (self._record or {}).get("spec") or {}

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from immutablerelease.core.plan import Event, MoveTraffic, Plan, WriteReleaseStatus
-from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.core.plan import Event, Plan, WriteReleaseStatus
+from immutablerelease.core.snapshot import RouteRecord, Snapshot
 
 from .client import RELEASES, REVISIONS, Kind
 from .events import Events
@@ -46,14 +46,17 @@ class Telling:
         """Count a reconcile."""
         self._metrics.reconciled(result, seconds)
 
+    def moved(self, record: RouteRecord) -> None:
+        """Count a move of traffic that was made, if it went back."""
+        if record.reason != "Promoted":
+            self._metrics.reverted(record.reason)
+
     def recorded(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         """What a plan that was applied in full has changed."""
         phase = snapshot.release.status.phase
         for intent in plan.intents:
             if isinstance(intent, WriteReleaseStatus):
                 phase = intent.status.phase
-            elif isinstance(intent, MoveTraffic) and intent.record.reason != "Promoted":
-                self._metrics.reverted(intent.record.reason)
         self._metrics.phase(key, phase)
 
     def gone(self, key: Key) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,10 +47,6 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 
-class WatchingEnded(Exception):
-    """The watches ended though nobody stopped them; only a new process has new ones."""
-
-
 class Watching:
     """Feeds the store and the queue."""
 
@@ -63,7 +60,9 @@ class Watching:
         namespaces: Sequence[str],
         watches: Watches,
         pruned: Callable[[Iterable[str]], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._api = api
         self._store = store
         self._enqueue = enqueue
@@ -103,11 +102,21 @@ class Watching:
             await self.read(stop)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Run kopf until stopped.
+        """Watch until stopped, and begin anew when the watches end by themselves.
 
-        Raises:
-            WatchingEnded: It ended by itself.
+        kopf ends on what it does not expect, such as half an answer. What serves is guarded by
+        probes meanwhile; what changes is found by the lists with which each beginning begins.
         """
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            began = self._clock()
+            await self._watch(stop)
+            if self._clock() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            await _sleep(pause, stop)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _watch(self, stop: asyncio.Event) -> None:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         for kind in (*WHOLE, *CHILDREN):
@@ -129,10 +138,13 @@ class Watching:
                 namespaces=self._namespaces,
                 stop_flag=stop,
             )
+        except Exception as error:  # noqa: BLE001 - whatever it was, there is nothing else to do
+            log.warning("the watches ended: %s: %s", type(error).__name__, error)
         finally:
             self._watches.running = False
         if not stop.is_set():
-            raise WatchingEnded("kopf has ended its watches; the process has to begin anew")
+            log.warning("nothing is watched; it begins anew")
+            await self.read(stop)
 
     def _handler(self, kind: Kind) -> Callable[..., Any]:
         async def on_event(event: Mapping[str, Any], **_: object) -> None:

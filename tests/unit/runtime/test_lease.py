@@ -37,7 +37,7 @@ class Line(Connection):
             await asyncio.sleep(60)
 
     async def after(self, verb: str, kind: Kind, name: str) -> None:
-        if self.fault == "mute":
+        if self.fault == "mute" or (self.fault == "mute to writes" and verb == "replace"):
             raise Unavailable("the answer was lost")
 
 
@@ -209,6 +209,18 @@ async def test_a_write_whose_answer_was_lost_is_recognised(setting: Setting) -> 
     first.api.fault = ""
     await setting.pass_(30)
     assert first.told == ["acquired"]
+
+
+async def test_renewals_whose_answers_are_all_lost_count_when_they_are_seen(
+    setting: Setting,
+) -> None:
+    first = setting.start("a")
+    await setting.pass_(5)
+    first.api.fault = "mute to writes"
+    setting.start("b")
+    await setting.pass_(120)
+    assert first.told == ["acquired"]
+    assert first.elector.leading
 
 
 async def test_a_stolen_lease_is_lost_at_the_next_renewal(setting: Setting) -> None:

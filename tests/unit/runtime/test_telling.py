@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.release import ReleasePhase, ReleaseStatus
-from immutablerelease.core.plan import Event, EventType, MoveTraffic, Plan, WriteReleaseStatus
+from immutablerelease.core.plan import Event, EventType, Plan, WriteReleaseStatus
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
 from immutablerelease.runtime.client import EVENTS, RELEASES, Object, Unavailable
 from immutablerelease.runtime.events import Events
@@ -129,8 +129,7 @@ def test_a_release_whose_status_was_not_written_counts_in_the_phase_that_it_has(
 def test_moves_of_traffic_back_are_counted_and_promotions_are_not(
     setting: Setting, reason: str, counted: int | None
 ) -> None:
-    move = MoveTraffic(RouteRecord("shop-1", reason, "words", NOW))
-    setting.telling.recorded(KEY, setting.snapshot, Plan((move,)))
+    setting.telling.moved(RouteRecord("shop-1", reason, "words", NOW))
     assert setting.value("immutable_release_reverts_total", reason=reason) == counted
 
 

@@ -11,7 +11,7 @@ from immutablerelease.api.probe import Probe
 from immutablerelease.api.revision import ResolvedImage
 from immutablerelease.core.plan import Event, Plan, Verify
 from immutablerelease.core.probing import Outcome, ProbeState
-from immutablerelease.core.snapshot import Resolution, Snapshot, VerdictView
+from immutablerelease.core.snapshot import Resolution, RouteRecord, Snapshot, VerdictView
 from immutablerelease.health.prober import Target
 from immutablerelease.runtime.client import (
     ACTIONS,
@@ -140,12 +140,16 @@ class Told:
 
     events: list[Event] = field(default_factory=list)
     results: list[str] = field(default_factory=list)
+    moves: list[RouteRecord] = field(default_factory=list)
 
     def tell(self, snapshot: Snapshot, event: Event) -> None:
         self.events.append(event)
 
     def reconciled(self, key: Key, result: str, seconds: float) -> None:
         self.results.append(result)
+
+    def moved(self, record: RouteRecord) -> None:
+        self.moves.append(record)
 
     def recorded(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
         pass
@@ -166,7 +170,7 @@ class Operator:
     def restart(self) -> None:
         self.outside.forget(KEY)
         self.store = Store()
-        memory = Memory()
+        memory = Memory(clock=lambda: self.outside.now.timestamp())
         memory.work = self.outside  # type: ignore[assignment]
         observer = Observer(self.store, memory, self.outside)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=random.Random(0))  # noqa: S311 (not for secrets)

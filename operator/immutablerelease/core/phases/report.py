@@ -140,6 +140,14 @@ def _unresolved(draft: Draft) -> Summary | None:
         return Summary(
             ReleasePhase.PAUSED, "Paused", "the spec changed; set paused to false to release it"
         )
+    if draft.unrecorded is not None:
+        return Summary(
+            ReleasePhase.PENDING,
+            "NotRecorded",
+            f"the API server refuses to record {draft.unrecorded}; raise the quota, grant the "
+            "permission or correct the template, whichever it names: it is tried again",
+            stalled=True,
+        )
     resolution = draft.snapshot.resolution
     if isinstance(resolution, Unresolved) and (
         resolution.template_hash == draft.snapshot.template_hash

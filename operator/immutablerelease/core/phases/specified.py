@@ -18,6 +18,7 @@ def identify(draft: Draft) -> None:
     elif (recorded := _recorded(draft)) is not None:
         draft.wanted = recorded
         _remember(draft, recorded)
+        _tell(draft, recorded)
     elif not draft.spec.paused:
         _resolve(draft)
     _keep_terms(draft)
@@ -30,6 +31,11 @@ def _keep_terms(draft: Draft) -> None:
     name = draft.wanted
     if name is not None:
         draft.change(name, ports=draft.ports(name), probes=draft.named_probes(name))
+
+
+def settle_for_active(draft: Draft) -> None:
+    """Want nothing but what serves."""
+    draft.wanted = draft.active
 
 
 def _recorded(draft: Draft) -> str | None:
@@ -52,6 +58,10 @@ def _remember(draft: Draft, name: str) -> None:
     )
 
 
+def _tell(draft: Draft, name: str) -> None:
+    draft.tell(EventType.NORMAL, "RevisionRecorded", f"{name} recorded", name)
+
+
 def _resolve(draft: Draft) -> None:
     draft.resolve = Resolve(draft.snapshot.template_hash)
     resolution = draft.snapshot.resolution
@@ -65,9 +75,12 @@ def _resolve(draft: Draft) -> None:
     if name in draft.revisions:
         draft.wanted = name
         draft.resolve = None
+    elif (refusal := draft.snapshot.refusals.get(name)) is not None:
+        draft.unrecorded = f"{name}: {refusal}"
+        return
     else:
         draft.do(RecordRevision(name, _spec(draft, resolution)))
-        draft.tell(EventType.NORMAL, "RevisionRecorded", f"{name} recorded", name)
+        _tell(draft, name)
     _remember(draft, name)
 
 

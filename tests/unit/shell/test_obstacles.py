@@ -1,0 +1,100 @@
+"""What somebody has to see and lift: refused records, finalizers that keep what was deleted."""
+
+import pytest
+
+from immutablerelease.runtime.client import RELEASES, REVISIONS, Forbidden, Kind, Object
+from tests.unit.shell.fake_cluster import FakeCluster
+from tests.unit.shell.harness import Instant, Operator, manifest, template
+
+QUOTA = 'releaserevisions "shop-1" is forbidden: exceeded quota: few'
+
+
+class Quota(FakeCluster):
+    """Refuses to record revisions while it is used up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used_up = True
+        self.attempts = 0
+
+    async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        if kind is REVISIONS:
+            self.attempts += 1
+            if self.used_up:
+                raise Forbidden(QUOTA, about="create", code=403)
+        return await super().create(kind, namespace, obj)
+
+
+async def test_a_revision_that_cannot_be_recorded_is_told_and_tried_ever_more_rarely() -> None:
+    cluster = Quota()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    await operator.run(60)
+    ready = condition(cluster, "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "NotRecorded")
+    assert QUOTA in ready["message"]
+    assert "tried again" in ready["message"]
+    assert condition(cluster, "Stalled")["status"] == "True"
+    # At 0, 1, 3, 7, 15 and 31 seconds, and once before a release was ever refused.
+    assert 5 <= cluster.attempts <= 7
+    cluster.used_up = False
+    await operator.run(60)
+    assert cluster.serving()
+    assert condition(cluster, "Ready")["status"] == "True"
+
+
+async def test_another_spec_does_not_wait_for_the_one_that_was_refused() -> None:
+    cluster = Quota()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    await operator.run(200, step=20)
+    cluster.used_up = False
+    cluster.change(template=template("v2"))
+    await operator.run(2)
+    assert len(cluster.of(REVISIONS)) == 1
+
+
+@pytest.mark.parametrize("finalizer", ["backup.example.com/kept", "foregroundDeletion"])
+async def test_what_a_finalizer_keeps_is_guarded_until_it_is_gone(finalizer: str) -> None:
+    cluster = FakeCluster()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    await operator.run(20)
+    first = cluster.serving()
+    cluster.change(template=template("v2"))
+    await operator.run(20)
+    second = cluster.serving()
+    assert first and second and first != second
+    delete(cluster, finalizer)
+    operator.outside.failing.add(second)
+    await operator.run(5)
+    kept = finalizer.startswith("backup")
+    assert cluster.serving() == (first if kept else second)
+    if kept:
+        assert cluster.release()["status"]["activeRevision"] == first
+
+
+async def test_what_is_kept_though_deleted_starts_nothing_new() -> None:
+    cluster = FakeCluster()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    await operator.run(20)
+    first = cluster.serving()
+    delete(cluster, "backup.example.com/kept")
+    cluster.change(template=template("v2"))
+    await operator.run(20)
+    assert cluster.serving() == first
+    assert len(cluster.of(REVISIONS)) == 1
+
+
+def delete(cluster: FakeCluster, finalizer: str) -> None:
+    """As the API server does it while there are finalizers."""
+    release = cluster.release()
+    release["metadata"]["deletionTimestamp"] = "2026-01-01T00:01:00Z"
+    release["metadata"]["finalizers"] = [finalizer]
+    cluster.put(RELEASES, release)
+
+
+def condition(cluster: FakeCluster, type_: str) -> Object:
+    found = (c for c in cluster.release()["status"]["conditions"] if c["type"] == type_)
+    return dict(next(found))
