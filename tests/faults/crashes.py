@@ -7,6 +7,7 @@ are, the process is killed. What it made of the refusals in between dies with it
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.faults.faults import DoneButRefused, Refused
@@ -15,9 +16,10 @@ from tests.faults.proxy import Call, Fault
 
 @dataclass(frozen=True)
 class Point:
-    """A moment of a release's life: its n-th write, counted from 1."""
+    """A moment of a release's life: the n-th time, counted from 1, that something is written."""
 
-    write: int
+    write: str
+    time: int
     # Whether the API server did it.
     done: bool
 
@@ -25,21 +27,26 @@ class Point:
 class Cuts:
     """The plan that cuts every namespace off at its own point."""
 
-    def __init__(self, points: dict[str, Point]) -> None:
+    def __init__(self, points: Mapping[str, Point]) -> None:
         self._points = points
-        self._writes: Counter[str] = Counter()
+        self._writes: Counter[tuple[str, str]] = Counter()
+        self._watched: set[str] = set()
         # The writes at which namespaces were cut off.
         self.off: dict[str, str] = {}
+
+    def watch(self, namespace: str) -> None:
+        """Count its writes from now on."""
+        self._watched.add(namespace)
 
     def __call__(self, call: Call) -> Fault | None:
         """Nothing passes from or to a namespace that is cut off."""
         if call.namespace in self.off:
             return Refused(403)
-        point = self._points.get(call.namespace)
-        if point is None or not call.write:
+        if call.namespace not in self._watched or not call.write:
             return None
-        self._writes[call.namespace] += 1
-        if self._writes[call.namespace] < point.write:
+        point = self._points[call.namespace]
+        self._writes[call.namespace, str(call)] += 1
+        if self._writes[call.namespace, point.write] < point.time:
             return None
         self.off[call.namespace] = str(call)
         return DoneButRefused(403) if point.done else Refused(403)

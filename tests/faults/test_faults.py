@@ -20,7 +20,7 @@ from tests.faults.conftest import LOGS, authority
 from tests.faults.proxy import Plan, Proxy, Seen
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import NAME, Stage
-from tests.faults.tale import BLUE_GREEN, Tale
+from tests.faults.tale import BLUE_GREEN, WHOLE, Tale
 from tests.faults.telling import events_of, routes, told
 
 UNDISTURBED = "nothing"
@@ -30,8 +30,6 @@ TIMES = 6
 # A timer may be early by so much.
 EARLY = 0.05
 GONE_TIMEOUT = 60.0
-# Names of Events about a release that may be told twice over, since their answer was lost.
-Names = Mapping[str, int]
 
 
 @dataclass
@@ -73,7 +71,7 @@ def runs(
             exits.callback(proxy.close)
             operator = _operator(kube, namespace, scratch, proxy)
             exits.callback(operator.kill)
-            runs[name] = Run(name, Tale(kube, namespace, BLUE_GREEN), proxy, operator)
+            runs[name] = Run(name, Tale(kube, namespace, BLUE_GREEN, WHOLE), proxy, operator)
         _play(kube, stage, list(runs.values()))
         yield runs
 
