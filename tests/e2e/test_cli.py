@@ -36,6 +36,21 @@ class Terminal:
         print(f"$ kubectl immutable {' '.join(words)}\n{done.stdout}{done.stderr}")
         return done.stdout + done.stderr
 
+    def kubectl(self, *words: str) -> str:
+        """What kubectl printed, with the plugin on its PATH."""
+        done = subprocess.run(
+            ["kubectl", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={
+                **os.environ,
+                "PATH": f"{PLUGIN.parent}:{os.environ['PATH']}",
+            },
+            check=True,
+        )
+        return done.stdout
+
     def begin(self, *words: str, into: Path) -> "subprocess.Popen[bytes]":
         """A command that goes on."""
         with into.open("wb") as file:
@@ -101,6 +116,8 @@ def test_why_a_release_was_reverted_and_a_watch_that_saw_it(
     watching = terminal.begin("status", "shop", "--watch", into=seen)
     try:
         _await(lambda: "shop  Active" in seen.read_text(), "the watch to show what is")
+        # It begins to fail after its first request.
+        shop.given_users()
         shop.when_applied("v2", {"FAIL_AFTER": "3"})
         shop.then_phase("Reverted")
         _await(lambda: "shop  Reverted" in seen.read_text(), "the watch to show the revert")
@@ -118,6 +135,13 @@ def test_what_is_not_there_is_said_in_a_sentence(terminal: Terminal) -> None:
     shown = terminal.call("status", "shop", code=1)
     assert "there is no release shop in namespace " in shown
     assert terminal.call("status") == f"no releases in namespace {terminal.namespace}\n"
+
+
+def test_kubectl_finds_the_plugin_and_completes_it(shop: Shop, terminal: Terminal) -> None:
+    shop.given_serving("v1")
+    assert "shop  Active" in terminal.kubectl("immutable", "status", "shop", "-n", shop.namespace)
+    words = ("__complete", "immutable", "status", "-n", shop.namespace, "")
+    assert "shop\tActive" in terminal.kubectl(*words).splitlines()
 
 
 def _await(holds: Callable[[], bool], what: str) -> None:

@@ -1,4 +1,5 @@
-"""`kubectl immutable diff`: what differs between two revisions: images, configuration, template.
+"""`kubectl immutable diff`: what differs between two revisions: images, configuration, template,
+ports and probes.
 
 Values of Secrets are never shown, only which of their keys differ.
 """
@@ -60,11 +61,12 @@ class Difference:
     images: tuple[ImageChange, ...]
     config: tuple[KeyChange, ...]
     template: tuple[str, ...]
+    terms: tuple[str, ...]
 
     @property
     def found(self) -> bool:
         """Whether anything does."""
-        return bool(self.images or self.config or self.template)
+        return bool(self.images or self.config or self.template or self.terms)
 
 
 def add_to(commands: Commands) -> None:
@@ -87,7 +89,7 @@ async def show(arguments: argparse.Namespace, cluster: Cluster) -> int:
     release = await read_release(cluster, arguments.release)
     revisions = by_number(await read_revisions(cluster, arguments.release))
     before, after = chosen(release, revisions, arguments.before, arguments.after)
-    difference = await compare(cluster, before, after)
+    difference = await compare(cluster, release, before, after)
     if arguments.output != "text":
         output.dump(_wire(before, after, difference), arguments.output)
     else:
@@ -138,12 +140,15 @@ def _find(release: Release, revisions: tuple[Revision, ...], wish: str) -> Revis
     )
 
 
-async def compare(cluster: Cluster, before: Revision, after: Revision) -> Difference:
+async def compare(
+    cluster: Cluster, release: Release, before: Revision, after: Revision
+) -> Difference:
     """Everything that differs between two revisions."""
     return Difference(
         tuple(_images(before, after)),
         tuple(await _config(cluster, before, after)),
-        tuple(_template(before, after)),
+        tuple(_lines(before, after, _template(before), _template(after))),
+        tuple(_lines(before, after, _terms(release, before), _terms(release, after))),
     )
 
 
@@ -206,27 +211,47 @@ async def _data(cluster: Cluster, config: FrozenConfig | None) -> Mapping[str, s
     return {**(obj.get("data") or {}), **(obj.get("binaryData") or {})}
 
 
-def _template(before: Revision, after: Revision) -> Iterator[str]:
-    old, new = (_written(item) for item in (before, after))
+def _lines(before: Revision, after: Revision, old: object, new: object) -> Iterator[str]:
+    """A unified diff of both as stable YAML; nothing where one of them is not known."""
+    if old is None or new is None:
+        return
     names = (before.metadata.name, after.metadata.name)
-    yield from difflib.unified_diff(old, new, *names, lineterm="")
+    yield from difflib.unified_diff(_yaml(old), _yaml(new), *names, lineterm="")
 
 
-def _written(revision: Revision) -> list[str]:
-    """The template as stable YAML, images and configuration by the names that its authors gave.
+def _yaml(part: object) -> list[str]:
+    import yaml
+
+    text = yaml.safe_dump(part, sort_keys=True, allow_unicode=True, width=math.inf)
+    return str(text).splitlines()
+
+
+def _template(revision: Revision) -> object:
+    """With images and configuration by the names that its authors gave.
 
     How they differ is told apart from it, and better than by two digests.
     """
-    import yaml
-
     originals = [
         FrozenConfig(kind=item.kind, source=item.name, name=item.source)
         for item in revision.spec.config
     ]
     images = {item.image: item.source for item in revision.spec.images}
-    template = _renamed(rewrite(revision.spec.template, originals), images)
-    text = yaml.safe_dump(template, sort_keys=True, allow_unicode=True, width=math.inf)
-    return str(text).splitlines()
+    return _renamed(rewrite(revision.spec.template, originals), images)
+
+
+def _terms(release: Release, revision: Revision) -> object:
+    """Ports and probes: of the spec while it stands for the revision, then the last it had."""
+    source = release.status.source
+    if source is not None and source.revision == revision.metadata.name:
+        ports, probes = release.spec.service.ports, release.spec.health.probes
+    elif revision.status.ports:
+        ports, probes = revision.status.ports, revision.status.probes
+    else:
+        return None
+    return {
+        "ports": [port.wire() for port in ports],
+        "probes": [probe.wire() for probe in probes],
+    }
 
 
 def _renamed(part: Any, names: Mapping[str, str]) -> Any:
@@ -248,6 +273,7 @@ def _wire(before: Revision, after: Revision, difference: Difference) -> dict[str
             for change in difference.config
         ],
         "template": list(difference.template),
+        "portsAndProbes": list(difference.terms),
     }
 
 
@@ -262,11 +288,15 @@ def _draw(before: Revision, after: Revision, difference: Difference) -> "Rendera
         Text("+ ", style="green").append_text(title(after, "")),
     ]
     if not difference.found:
-        parts.append(Text("\nThe same images, configuration and template."))
+        parts.append(Text("\nThe same images, configuration, template, ports and probes."))
     parts += section("Images", _draw_images(difference.images))
     parts += section("Configuration", _draw_config(difference.config))
-    lines = [_line(line) for line in difference.template[2:]]
-    parts += section("Template", Text("\n").join(lines) if lines else None)
+    for name, diff in (
+        ("Template", difference.template),
+        ("Ports and probes", difference.terms),
+    ):
+        lines = [_line(line) for line in diff[2:]]
+        parts += section(name, Text("\n").join(lines) if lines else None)
     return Group(*parts)
 
 

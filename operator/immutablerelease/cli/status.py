@@ -1,6 +1,7 @@
 """`kubectl immutable status`: a release as it is now, and what happens next."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -49,7 +50,9 @@ async def show(arguments: argparse.Namespace, cluster: Cluster) -> int:
             of_release(cluster.namespace, name),
             form=arguments.output,
             wire=lambda board: wire(_story(board, name), cluster.clock()),
-            draw=lambda board: draw(_story(board, name), cluster.clock()),
+            draw=lambda board: draw(
+                _story(board, name), cluster.clock(), cropped=sys.stdout.isatty()
+            ),
         )
     story = await read_story(cluster, name)
     if arguments.output != "text":

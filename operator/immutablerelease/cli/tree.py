@@ -23,16 +23,16 @@ from .reading import Story, signers
 _BAR = 24
 
 
-def draw(story: Story, now: datetime) -> Group:
-    """The whole picture of one release."""
-    return Group(
-        *head(story),
+def draw(story: Story, now: datetime, *, cropped: bool = False) -> Group:
+    """The whole picture of one release; where its end may be cut off, what matters comes first."""
+    body = (
         *section("Traffic", _traffic(story, now)),
         *section("Conditions", _conditions(story, now)),
         *section("Revisions", _revisions(story, now)),
-        Text(),
-        _next(story, now),
     )
+    if cropped:
+        return Group(*head(story), _next(story, now), *body)
+    return Group(*head(story), *body, Text(), _next(story, now))
 
 
 def table(releases: Iterable[Release], now: datetime, *, namespaced: bool) -> Table:

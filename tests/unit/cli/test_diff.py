@@ -140,7 +140,19 @@ async def test_which_two_are_compared(capsys: Screen) -> None:
 async def test_what_is_the_same_is_said_to_be(capsys: Screen) -> None:
     scene = await promoted()
     assert await scene.call("diff", "shop", "1", "1") == 0
-    assert "The same images, configuration and template." in capsys.readouterr().out
+    assert "The same images, configuration, template, ports and probes." in capsys.readouterr().out
+
+
+async def test_ports_and_probes_belong_to_a_revision_too(capsys: Screen) -> None:
+    scene = await promoted()
+    probes = [{"name": "api", "http": {"path": "/healthz", "port": "http"}}]
+    health = {**scene.api.release()["spec"]["health"], "probes": probes}
+    scene.api.change(template=template("v3"), health=health)
+    await scene.operator.run(3)
+    assert await scene.call("diff", "shop") == 0
+    shown = capsys.readouterr().out
+    assert "Ports and probes\n" in shown
+    assert "-    path: /\n  +    path: /healthz\n" in shown
 
 
 async def test_an_only_revision_has_nothing_to_be_compared_with(capsys: Screen) -> None:

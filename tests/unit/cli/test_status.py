@@ -1,6 +1,8 @@
 """`kubectl immutable status` and `history` show what is, and what happens next."""
 
 import json
+import re
+import sys
 from textwrap import dedent
 
 import pytest
@@ -311,3 +313,25 @@ async def test_no_text_of_strangers_moves_the_cursor(capsys: Screen) -> None:
             shown = capsys.readouterr().out
             assert "evil" in shown
             assert not {"\x1b", "\x9b", "\u202e"} & set(shown), form
+
+
+@pytest.mark.parametrize(
+    ("terminal", "no_color", "coloured"),
+    [(True, "", True), (True, "1", False), (False, "", False)],
+    ids=["on a terminal", "with NO_COLOR", "in a pipe"],
+)
+async def test_colours_are_for_terminals(
+    terminal: bool,
+    no_color: str,
+    coloured: bool,
+    capsys: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = await promoted()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    await scene.call("status", "shop")
+    shown = capsys.readouterr().out
+    assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]", shown)) == coloured
+    assert terminal or "\x1b" not in shown

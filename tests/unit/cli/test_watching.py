@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 
 import pytest
 
@@ -9,6 +10,8 @@ from immutablerelease.runtime.client import RELEASES
 
 from .scene import Scene, promoted
 
+# Moves the cursor up a line.
+UP = "\x1b[1A"
 Screen = pytest.CaptureFixture[str]
 
 
@@ -71,3 +74,18 @@ async def test_a_release_that_is_deleted_ends_the_watch(capsys: Screen) -> None:
     scene.api.remove(RELEASES, "demo", "shop")
     assert await watching == 1
     assert "there is no release shop in namespace demo" in capsys.readouterr().err
+
+
+async def test_on_a_terminal_it_is_drawn_in_its_place(
+    capsys: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await promoted()
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    watching = watch(scene, "shop")
+    shown = await until(capsys, "Next")
+    assert UP not in shown
+    scene.outside.refused.add("v3")
+    await scene.release("v3")
+    assert UP in await until(capsys, "Rejected")
+    assert await stop(watching) == 0

@@ -392,3 +392,15 @@ async def test_an_error_page_of_a_proxy_is_quoted(harness: Harness) -> None:
     with pytest.raises(Unavailable) as caught:
         await harness.api.get(PODS, "web", "a")
     assert caught.value.message == "<html>Bad Gateway</html>"
+
+
+async def test_who_asks_is_told_apart_from_the_operator(harness: Harness) -> None:
+    host = harness.api._configuration.host
+    api = KubeApi(Configuration(host=host), manager="somebody")
+    harness.script(answer(201), answer(201))
+    for one in (api, harness.api):
+        await one.create(SERVICES, "web", SERVICE)
+    theirs, ours = harness.server.requests
+    assert theirs.query["fieldManager"] == theirs.headers["User-Agent"] == "somebody"
+    assert ours.query["fieldManager"] == "immutable-release-operator"
+    await api.close()
