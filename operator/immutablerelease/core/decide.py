@@ -18,6 +18,7 @@ from .phases.report import changed_statuses, report
 from .phases.reverified import reverify
 from .phases.route import adopt, restore
 from .phases.scale import scale
+from .phases.sharing import retreat, withdraw
 from .phases.specified import identify, settle_for_active
 from .phases.verified import verify
 from .plan import Plan
@@ -28,12 +29,14 @@ from .snapshot import Snapshot
 PHASES: tuple[Callable[[Draft], None], ...] = (
     adopt,
     guard,
+    retreat,
     continue_revert,
     identify,
     carry_out,
     verify,
     reverify,
     advance,
+    withdraw,
     restore,
     bake,
     scale,

@@ -203,6 +203,11 @@ def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStat
     )
 
 
+def wavering(pods: Sequence[PodView], states: ProbeStates) -> bool:
+    """Whether the newest attempt of some probe failed, whatever its verdict still is."""
+    return any(state.failures for pod in pods for state in states.get(pod.uid, {}).values())
+
+
 def answers(
     pod: PodView, probes: Sequence[Probe], states: ProbeStates, while_failing: Failing | None
 ) -> bool:

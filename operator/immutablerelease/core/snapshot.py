@@ -65,6 +65,10 @@ class DeploymentView:
     message: str = ""
 
 
+# What a selector names that picks every Pod of the release.
+EVERY = "*"
+
+
 @dataclass(frozen=True)
 class RouteRecord:
     """Why the traffic goes where it goes; written in the same write as the selector."""
@@ -105,7 +109,8 @@ class Route:
 
     # What the record says; None while nothing was ever routed.
     record: RouteRecord | None
-    # What the selector really names; differs from the record when somebody changed it.
+    # What the selector really names, a revision or EVERY; differs from what the record asks for
+    # when somebody changed it.
     selected: str | None
     # Names of the ready Pods that the Service's EndpointSlices hold.
     endpoints: frozenset[str] = frozenset()

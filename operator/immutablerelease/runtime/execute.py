@@ -4,7 +4,7 @@ What comes later in a plan was decided on the assumption that what comes earlier
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from immutablerelease.api.meta import (
@@ -29,7 +29,8 @@ from immutablerelease.core.plan import (
     WriteReleaseStatus,
     WriteRevisionStatus,
 )
-from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.core.shares import receivers, selection
+from immutablerelease.core.snapshot import EVERY, PodView, RouteRecord, Snapshot
 from immutablerelease.immutability.workload import deployment
 from immutablerelease.traffic.service import read_route, release_service, revision_service
 
@@ -103,18 +104,31 @@ class Executor:
     async def _move_traffic(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
         release, record = snapshot.release, intent.record
         namespace, name = release.metadata.namespace, release.metadata.name
-        selector = f"{RELEASE_LABEL}={name},{REVISION_LABEL}={record.revision}"
+        selector = f"{RELEASE_LABEL}={name}"
         pods, found = await asyncio.gather(
             self._api.list(PODS, namespace, selector=selector),
             self._check_name(snapshot, SERVICES, name),
         )
-        if not any(pod_view(pod).serving for pod in pods):
-            raise NotReady(f"no Pod of {record.revision} is ready")
+        self._check_pods(snapshot, record, pods)
         await self._direct(
             snapshot,
             release_service(release, record, terms.ports(snapshot, record.revision)),
             found,
         )
+
+    @staticmethod
+    def _check_pods(snapshot: Snapshot, record: RouteRecord, pods: Iterable[Object]) -> None:
+        running: dict[str, list[PodView]] = {}
+        for pod in pods:
+            revision = pod["metadata"]["labels"].get(REVISION_LABEL, "")
+            running.setdefault(revision, []).append(pod_view(pod))
+        for revision in receivers(record):
+            if not any(pod.serving for pod in running.get(revision, ())):
+                raise NotReady(f"no Pod of {revision} is ready")
+        if selection(snapshot.release, record) == EVERY:
+            for revision in running.keys() - {record.revision, record.candidate}:
+                if any(not pod.deleting for pod in running[revision]):
+                    raise NotReady(f"Pods of {revision} would get traffic too")
 
     async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
         record = snapshot.route.record
@@ -184,7 +198,7 @@ class Executor:
             service = await self._api.get(SERVICES, release.namespace, release.name)
         except NotFound:
             return False
-        return read_route(snapshot.release, service, ()).selected == revision
+        return read_route(snapshot.release, service, ()).selected in (revision, EVERY)
 
     async def _delete_revision(self, snapshot: Snapshot, intent: DeleteRevision) -> None:
         revision = snapshot.revisions[intent.name]

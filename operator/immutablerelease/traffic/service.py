@@ -1,4 +1,4 @@
-"""Blue-green on plain Services: one selector names one revision, one write moves all traffic.
+"""Plain Services: one selector names one revision, or every Pod while a candidate has a share.
 
 The record of why the traffic goes there is an annotation of the same Service, so both change in
 one write and a crash can never separate them.
@@ -23,7 +23,8 @@ from immutablerelease.api.meta import (
 )
 from immutablerelease.api.objects import Release, Revision, owner
 from immutablerelease.api.release import ServicePort
-from immutablerelease.core.snapshot import Route, RouteRecord
+from immutablerelease.core.shares import selection
+from immutablerelease.core.snapshot import EVERY, Route, RouteRecord
 
 Object = Mapping[str, Any]
 
@@ -44,7 +45,7 @@ def release_service(
             "ownerReferences": [owner("ImmutableRelease", name, release.metadata.uid)],
         },
         "spec": {
-            "selector": {RELEASE_LABEL: name, REVISION_LABEL: record.revision},
+            "selector": _selector(release, record),
             "ports": [port.wire() for port in ports],
             # Owned so that they are taken back when somebody sets them.
             "externalIPs": [],
@@ -76,15 +77,28 @@ def read_route(release: Release, service: Object | None, slices: Iterable[Object
     """Where the release's Service sends its traffic; an unreadable record counts as none."""
     if service is None:
         return Route(record=None, selected=None)
-    selector = service["spec"].get("selector") or {}
-    named = selector.get(RELEASE_LABEL) == release.metadata.name and len(selector) == 2
     return Route(
         record=read_record(service["metadata"].get("annotations", {}).get(ROUTE_ANNOTATION)),
-        selected=selector.get(REVISION_LABEL) if named else None,
+        selected=_selected(release, service["spec"].get("selector") or {}),
         endpoints=_endpoints(release.metadata.name, slices),
         ports=_ports(service),
         untouched=_untouched(service),
     )
+
+
+def _selector(release: Release, record: RouteRecord) -> dict[str, str]:
+    named = selection(release, record)
+    revision = {} if named == EVERY else {REVISION_LABEL: named}
+    return {RELEASE_LABEL: release.metadata.name, **revision}
+
+
+def _selected(release: Release, selector: Mapping[str, str]) -> str | None:
+    """What a selector names; anything but the two forms that are ours names nothing."""
+    if selector.get(RELEASE_LABEL) != release.metadata.name:
+        return None
+    if len(selector) == 1:
+        return EVERY
+    return selector.get(REVISION_LABEL) if len(selector) == 2 else None
 
 
 def write_record(record: RouteRecord) -> str:

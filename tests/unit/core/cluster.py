@@ -20,6 +20,7 @@ from immutablerelease.api.revision import (
 )
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.snapshot import (
+    EVERY,
     ContainerView,
     PodView,
     Resolution,
@@ -241,7 +242,8 @@ class Cluster(ApiServer):
     def _run_endpoints(self) -> None:
         if self.endpoints_stuck:
             return
-        ready = frozenset(pod.name for pod in self.serving(self.selected or ""))
+        named = list(self.revisions()) if self.selected == EVERY else [self.selected or ""]
+        ready = frozenset(pod.name for name in named for pod in self.serving(name))
         if self.find("Endpoints", NAME) is None:
             self.create("Endpoints", NAME, ready)
         self.write("Endpoints", NAME, ready, spec=False)
@@ -338,10 +340,12 @@ class Cluster(ApiServer):
         self._version += 1
         self._store(replace(stored, version=self._version, generation=stored.generation + 1))
 
-    def act(self, kind: ActionKind, revision: str | None = None) -> str:
+    def act(self, kind: ActionKind, revision: str | None = None, *, full: bool = False) -> str:
         """Create a ReleaseAction."""
         name = f"action-{self._version}"
-        spec = ActionSpec(release=NAME, action=kind, revision=revision, reason="asked by a test")
+        spec = ActionSpec(
+            release=NAME, action=kind, revision=revision, full=full, reason="asked by a test"
+        )
         self.create("Action", name, ActionBody(spec))
         return name
 

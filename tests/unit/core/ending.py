@@ -2,12 +2,13 @@
 
 from immutablerelease.api.release import OnFailure
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.core.snapshot import EVERY
 
 from .cluster import Cluster
 from .invariants import REFUSED, require
 from .objects import NAME
 from .simulator import Faults, Operator
-from .stage import manual
+from .stage import manual, pausing
 
 # Longer than any wait of the release that `stage` makes.
 QUIET = 75
@@ -99,7 +100,10 @@ def _wanted(cluster: Cluster) -> None:
     require(5, image.endswith(cluster.version_of(wanted)), f"{wanted} is not what is wanted")
     phase = cluster.status(wanted).phase
 
-    waits = manual(spec) and cluster.status(wanted).tested_at is not None
+    status = cluster.status(wanted)
+    waits = (manual(spec) and status.tested_at is not None) or (
+        pausing(spec) and status.step_at is not None
+    )
     ended = phase in (*REFUSED, RevisionPhase.ACTIVE)
     require(5, ended or waits, f"{wanted} stays {phase}: {cluster.status(wanted).message}")
 
@@ -109,8 +113,12 @@ def _serving(cluster: Cluster) -> None:
     name = active(cluster)
     if name is None:
         return
+    service = cluster.service
     if cluster.serving(name):
-        require(5, cluster.selected == name, f"{name} serves, {cluster.selected} is selected")
+        record = service.record if service else None
+        shared = record is not None and record.weight > 0
+        named = EVERY if shared else name
+        require(5, cluster.selected == named, f"{name} serves, {cluster.selected} is selected")
     spec = cluster.spec
     watched = spec.health.probes or not cluster.serving(name)
     guarded = spec.guard.on_failure is OnFailure.REVERT and spec.replicas > 0 and watched

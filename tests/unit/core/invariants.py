@@ -23,7 +23,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.probing import Outcome
-from immutablerelease.core.snapshot import Route, Snapshot
+from immutablerelease.core.snapshot import EVERY, Route, Snapshot
 
 from .cluster import Cluster
 from .stage import manual
@@ -68,6 +68,8 @@ class Invariants:
         self.refused_by: dict[str, str] = {}
         # When each revision lost the traffic, and whether a promotion took it.
         self.left: dict[str, tuple[datetime, bool]] = {}
+        # Newest step of the canary at which each revision got a share.
+        self.steps: dict[str, int] = {}
 
     def forget(self, name: str) -> None:
         """Somebody deleted a revision and all that was known of it."""
@@ -100,12 +102,28 @@ class Invariants:
                 require(6, not complete, f"{intent.revision} is made again though it is there")
             if isinstance(intent, WriteReleaseStatus):
                 self._kstatus(snapshot, intent)
+        self._share_is_lost(snapshot, bool(moves))
         if not self.thorough:
             return
         if moves and moves[0].record.reason == "Reverted":
             self._revert_is_unconditional(snapshot, moves[0], now)
         if not plan.intents:
             self._steady(snapshot, plan, now)
+
+    @staticmethod
+    def _share_is_lost(snapshot: Snapshot, moves: bool) -> None:
+        """What is no candidate any more has no share for longer than one decision."""
+        record = snapshot.route.record
+        if record is None or record.weight == 0 or snapshot.release.status.source is None:
+            return
+        name, active = record.candidate or "", record.revision
+        known = snapshot.revisions.get(name)
+        serves = any(pod.serving for pod in snapshot.pods.get(active, ()))
+        over = known is None or known.status.phase in (*REFUSED, RevisionPhase.SUPERSEDED)
+        trusted = active in snapshot.revisions and (
+            snapshot.revisions[active].status.phase is RevisionPhase.ACTIVE
+        )
+        require(3, moves or not (over and serves and trusted), f"{name} keeps its share")
 
     @staticmethod
     def _effects_come_first(plan: Plan) -> bool:
@@ -187,8 +205,10 @@ class Invariants:
         elif isinstance(intent, EnsureService):
             route = snapshot.route
             names = route.record.revision if route.record else None
+            shared = route.record is not None and route.record.weight > 0
+            wanted = EVERY if shared else names
             require(
-                1, names == route.selected, f"ports are set on a Service that drifted ({names})"
+                1, wanted == route.selected, f"ports are set on a Service that drifted ({names})"
             )
             passed = {name for name, _ in self.cluster.passed}
             require(1, names in passed, f"ports are set on a Service that names {names}")
@@ -214,6 +234,8 @@ class Invariants:
         passed = {name for name, _ in self.cluster.passed}
         require(1, target in passed, f"{target} was never verified")
         require(1, bool(self.cluster.serving(target)), f"{target} has no ready Pod")
+        if record.candidate is not None and record.weight > 0:
+            self._shares(snapshot, record.candidate, record.weight)
         before = snapshot.route.record
         if record.reason == "Promoted" and (before is None or before.revision != target):
             active = snapshot.revisions[target].status.phase is RevisionPhase.ACTIVE
@@ -223,6 +245,10 @@ class Invariants:
             self._helps(snapshot, record.previous)
         self._trusted(snapshot, intent)
         require(9, target not in self.reverted, f"{target} was reverted, and serves again")
+        if record.reason == "Reverted" and before is not None:
+            shared = before.weight > 0 and before.candidate == record.previous
+            if shared and before.revision == target and before.candidate is not None:
+                self.reverted.add(before.candidate)
         self._note_leaving(record.revision, record.reason)
 
     def _trusted(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
@@ -238,6 +264,44 @@ class Invariants:
         require(1, held, f"{record.revision} takes over and the present policies did not pass it")
         left = snapshot.revisions[record.previous or ""].status.refusal
         require(3, left is not None and left.revert, f"{record.previous} is left against policy")
+
+    def _shares(self, snapshot: Snapshot, name: str, weight: int) -> None:
+        """A share is for what was proven, step by step, and for no Pods of others."""
+        before = snapshot.route.record
+        again = before is not None and (before.candidate, before.weight) == (name, weight)
+        passed = {revision for revision, _ in self.cluster.passed}
+        require(1, name in passed, f"{name} gets a share and was never verified")
+        require(1, bool(self.cluster.serving(name)), f"{name} gets a share without a ready Pod")
+        require(9, name not in self.reverted, f"{name} was reverted, and gets a share again")
+        for pod in self.cluster.all("Pod"):
+            ours = pod.body.revision in (name, before.revision if before else None)
+            require(1, ours or pod.body.view.deleting, f"{pod.body.revision} gets traffic as well")
+        if again:
+            return
+        steps = snapshot.release.spec.strategy.canary
+        step = snapshot.revisions[name].status.step
+        wanted = steps.steps[step].weight if steps and step < len(steps.steps) else None
+        require(4, weight == wanted, f"{name} gets {weight} % at step {step}")
+        require(4, step <= self.steps.get(name, 0) + 1, f"{name} leaves steps out before {step}")
+        self.steps[name] = step
+        self._evidence(snapshot, name)
+
+    def _stepped(self, snapshot: Snapshot, target: str) -> None:
+        """A canary is promoted after its last step, or because somebody asked for it in full."""
+        canary, before = snapshot.release.spec.strategy.canary, snapshot.route.record
+        if canary is None or before is None:
+            return
+        asked = any(stored.body.spec.full for stored in self.cluster.all("Action"))
+        last = [at for at, step in enumerate(canary.steps) if step.weight > 0][-1]
+        require(4, asked or self.steps.get(target) == last, f"{target} leaves out steps")
+
+    def _evidence(self, snapshot: Snapshot, name: str) -> None:
+        for pod in snapshot.pods.get(name, ()):
+            states = snapshot.probes.get(name, {}).get(pod.uid, {})
+            for probe in snapshot.release.spec.health.probes if pod.serving else ():
+                state = states.get(probe.name)
+                passing = state is not None and state.outcome is Outcome.PASSING
+                require(4, passing, f"{name} moves on, {probe.name} on {pod.name}: {state}")
 
     def _note_leaving(self, target: str, reason: str) -> None:
         route = self.cluster.service
@@ -260,6 +324,7 @@ class Invariants:
         spec = snapshot.release.spec
         held = (target, snapshot.policies) in self.cluster.passed
         require(4, held, f"{target} is promoted and the present policies did not pass it")
+        self._stepped(snapshot, target)
         pods = [pod for pod in snapshot.pods.get(target, ()) if pod.serving]
         require(4, len(pods) >= max(1, spec.replicas), f"{target} is promoted half-started")
         for pod in pods:
@@ -302,14 +367,22 @@ class Invariants:
         known = snapshot.deployments.get(name)
         if replicas >= spec.replicas or (known is not None and known.replicas < replicas):
             return
-        require(2, name != self.cluster.selected, f"{name} serves and shrinks to {replicas}")
+        service = self.cluster.service
+        record = service.record if service else None
+        serves = record is not None and record.weight > 0 and record.revision == name
+        serves = serves or name == self.cluster.selected
+        require(2, not serves, f"{name} serves and shrinks to {replicas}")
+        if record is not None and name == record.candidate and replicas > 0:
+            return
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
         require(2, not named, f"{name} is routed to and shrinks to {replicas}")
         status = self.cluster.status(name)
         if name not in self.left or status.phase is RevisionPhase.REJECTED:
             return
         left, promoted = self.left[name]
-        keep = timedelta(seconds=spec.keep_warm) if promoted else DRAIN
+        # A Service shares by its selector: Pods of others would get traffic too.
+        warm = promoted and spec.strategy.canary is None
+        keep = timedelta(seconds=spec.keep_warm) if warm else DRAIN
         if status.phase is not RevisionPhase.FAILED or not promoted:
             over = self.cluster.now >= left + keep - CLOCKS
             told = f"left {left:%X}, now {self.cluster.now:%X}, {status.phase}, {status.left_at}"

@@ -1,5 +1,7 @@
 """The release that the simulated cluster plays: short times, so that a story takes few ticks."""
 
+from collections.abc import Mapping, Sequence
+
 from immutablerelease.api.release import Promotion, ReleaseSpec
 
 from .cluster import template
@@ -9,6 +11,8 @@ VERSIONS = ["v1", "v2", "v3", "v4"]
 BAKE = 20.0
 DEADLINE = 60.0
 KEEP_WARM = 30.0
+STEPS = ({"weight": 20, "hold": "4s"}, {"weight": 50, "hold": "2s"})
+PAUSES = ({"weight": 0}, {"weight": 50, "hold": "2s", "pause": True})
 
 
 def release_spec(
@@ -22,6 +26,7 @@ def release_spec(
     keep_warm: float = KEEP_WARM,
     probe_interval: float = 1.0,
     probe_threshold: int = 3,
+    steps: Sequence[Mapping[str, object]] = (),
 ) -> ReleaseSpec:
     """A release with one HTTP probe."""
     blue_green: dict[str, object] = {"promotion": promotion}
@@ -38,7 +43,7 @@ def release_spec(
             "replicas": replicas,
             "template": template(version),
             "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
-            "strategy": {"blueGreen": blue_green},
+            "strategy": {"canary": {"steps": steps}} if steps else {"blueGreen": blue_green},
             "health": {
                 "progressDeadline": DEADLINE,
                 "bake": BAKE,
@@ -48,6 +53,12 @@ def release_spec(
             "historyLimit": history,
         }
     )
+
+
+def pausing(spec: ReleaseSpec) -> bool:
+    """Whether a canary waits for somebody's word."""
+    canary = spec.strategy.canary
+    return canary is not None and any(step.pause for step in canary.steps)
 
 
 def manual(spec: ReleaseSpec) -> bool:

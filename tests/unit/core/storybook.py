@@ -4,7 +4,7 @@ from immutablerelease.api.action import ActionKind
 from immutablerelease.api.release import Promotion
 from immutablerelease.core.plan import MoveTraffic
 
-from .stage import release_spec
+from .stage import PAUSES, STEPS, release_spec
 from .stories import (
     Story,
     ask,
@@ -42,6 +42,42 @@ REVERTED_COLD = Story(
     "all Pods of a version that is good crash and a cold one takes over",
     release_spec(),
     ((wait, 45), (deploy("v2"), 60), (turn("v2", crashes=True), 30)),
+)
+CANARY = Story(
+    "a version replaces another step by step",
+    release_spec(steps=STEPS, replicas=4),
+    ((wait, 45), (deploy("v2"), 40)),
+)
+CANARY_REVERTED = Story(
+    "a version fails its probe while it has a share",
+    release_spec(steps=PAUSES, replicas=4),
+    ((wait, 45), (deploy("v2"), 20), (turn("v2", probe_passes=False), 30)),
+)
+CANARY_CRASHES = Story(
+    "all Pods of a version crash while it has a share",
+    release_spec(steps=PAUSES, replicas=4),
+    ((wait, 45), (deploy("v2"), 20), (turn("v2", crashes=True), 30)),
+)
+CANARY_BY_HAND = Story(
+    "a canary waits, goes on by somebody's word, and the next one is aborted",
+    release_spec(steps=PAUSES, replicas=4),
+    (
+        (wait, 45),
+        (deploy("v2"), 20),
+        (ask(ActionKind.PROMOTE), 20),
+        (deploy("v3"), 30),
+        (ask(ActionKind.ABORT), 20),
+    ),
+)
+CANARY_SUPERSEDED = Story(
+    "a newer version takes the place of a canary",
+    release_spec(steps=PAUSES, replicas=4),
+    ((wait, 45), (deploy("v2"), 20), (deploy("v3"), 30)),
+)
+CANARY_SHARED_DEPENDENCY = Story(
+    "a dependency of both versions of a canary is down for a while",
+    release_spec(steps=PAUSES, replicas=4),
+    ((wait, 45), (deploy("v2"), 20), (dependency(up=False), 15), (dependency(up=True), 15)),
 )
 SIGNED_LATER = Story(
     "a version that is not signed is signed and tried again",
@@ -273,6 +309,12 @@ STORIES = (
     REPLACED,
     REVERTED_WARM,
     REVERTED_COLD,
+    CANARY,
+    CANARY_REVERTED,
+    CANARY_CRASHES,
+    CANARY_BY_HAND,
+    CANARY_SUPERSEDED,
+    CANARY_SHARED_DEPENDENCY,
     SIGNED_LATER,
     BY_HAND,
     ROLLED_BACK,

@@ -11,6 +11,7 @@ and the release must come to the one end that it should.
 import os
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
@@ -23,7 +24,7 @@ from .cluster import Behaviour, Cluster
 from .ending import heal, settle, warm_target
 from .invariants import Invariants, require
 from .simulator import Faults, Operator
-from .stage import VERSIONS, manual, release_spec
+from .stage import PAUSES, STEPS, VERSIONS, manual, pausing, release_spec
 from .tampering import CHANGES, TAMPERING
 
 # A run is dear: some thousand decisions. Shrinking one for an hour is worth less than searching on.
@@ -61,13 +62,20 @@ class ReleaseMachine(RuleBasedStateMachine):
         manual=st.booleans(),
         preview=st.sampled_from([None, 1]),
         probed=st.sampled_from([True, True, False]),
+        steps=st.sampled_from([(), (), STEPS, PAUSES]),
         faults=st.sampled_from([CALM, CALM, LOSSY, ROUGH]),
     )
     def start(
-        self, seed: int, manual: bool, preview: int | None, probed: bool, faults: Faults
+        self,
+        seed: int,
+        manual: bool,
+        preview: int | None,
+        probed: bool,
+        steps: Any,
+        faults: Faults,
     ) -> None:
         promotion = Promotion.MANUAL if manual else Promotion.AUTOMATIC
-        spec = release_spec(promotion=promotion, preview=preview, probed=probed)
+        spec = release_spec(promotion=promotion, preview=preview, probed=probed, steps=steps)
         self.cluster = Cluster(spec)
         self.checks = Invariants(self.cluster)
         self.operator = Operator(self.cluster, seed, self.checks)
@@ -106,7 +114,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         self.cluster.change(paused=False, replicas=max(1, self.cluster.spec.replicas))
         self.cluster.deploy(version)
         self._wait(8)
-        if manual(self.cluster.spec):
+        if manual(self.cluster.spec) or pausing(self.cluster.spec):
             self.cluster.act(ActionKind.PROMOTE)
         self._wait(seconds)
 
@@ -146,7 +154,8 @@ class ReleaseMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(1, 12))
     def what_serves_breaks(self, seconds: int) -> None:
-        selected = self.cluster.selected
+        service = self.cluster.service
+        selected = service.record.revision if service and service.record else None
         if selected is not None and self.cluster.find("Revision", selected):
             self.cluster.behaviour(selected).probe_passes = False
         self._wait(seconds)

@@ -20,7 +20,8 @@ from immutablerelease.core.plan import (
     WriteReleaseStatus,
     WriteRevisionStatus,
 )
-from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.core.shares import receivers, selection
+from immutablerelease.core.snapshot import EVERY, RouteRecord, Snapshot
 
 from .apiserver import AlreadyExists, NotFound
 from .objects import NAME, DeploymentBody, RevisionBody, ServiceBody, Stored
@@ -63,14 +64,25 @@ class Writer:
 
     def _move(self, intent: MoveTraffic) -> list[Stored]:
         record = intent.record
-        if self._operator.live_read and not self._cluster.serving(record.revision):
-            raise Failed("no Pod is ready there")
+        named = selection(self._snapshot.release, record)
+        if self._operator.live_read:
+            self._live(record, named)
         self._unchanged()
         self._check(intent)
-        body = ServiceBody(record.revision, record)
+        body = ServiceBody(named, record)
         if self._cluster.service is None:
             return [self._cluster.create("Service", NAME, body)]
         return [self._cluster.write("Service", NAME, body, spec=True)]
+
+    def _live(self, record: RouteRecord, named: str) -> None:
+        for name in receivers(record):
+            if not self._cluster.serving(name):
+                raise Failed(f"no Pod of {name} is ready")
+        if named == EVERY:
+            for pod in self._cluster.all("Pod"):
+                ours = pod.body.revision in (record.revision, record.candidate)
+                if not ours and not pod.body.view.deleting:
+                    raise Failed(f"Pods of {pod.body.revision} would get traffic too")
 
     def _unchanged(self) -> None:
         """What the decision was made on still is the case."""
@@ -107,7 +119,7 @@ class Writer:
 
     def _scale(self, intent: Scale) -> list[Stored]:
         live = self._operator.live_read
-        if live and intent.unless_routed and self._cluster.selected == intent.revision:
+        if live and intent.unless_routed and self._cluster.selected in (intent.revision, EVERY):
             service = self._cluster.get("Service", NAME)
             self._operator.put(service)
             raise Failed("the Service points there")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL, ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release
-from immutablerelease.core.snapshot import RouteRecord
+from immutablerelease.core.snapshot import EVERY, RouteRecord
 from immutablerelease.traffic.service import (
     read_record,
     read_route,
@@ -65,7 +65,7 @@ def _tampered(**spec: Any) -> dict[str, Any]:
     ("selector", "selected"),
     [
         ({RELEASE_LABEL: "shop", REVISION_LABEL: "shop-1"}, "shop-1"),
-        ({RELEASE_LABEL: "shop"}, None),
+        ({RELEASE_LABEL: "shop"}, EVERY),
         ({RELEASE_LABEL: "shop", REVISION_LABEL: "shop-0", "extra": "x"}, None),
         ({REVISION_LABEL: "shop-0"}, None),
         (None, None),

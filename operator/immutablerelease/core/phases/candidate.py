@@ -11,9 +11,20 @@ from .. import signals
 from ..draft import IN_FLIGHT, SOON, Draft
 from ..plan import EventType
 from ..snapshot import RouteRecord
-from .demand import awaiting_promotion, desired, drains, full_size, may_promote, size
-from .probed import failures
+from . import target as targets
+from .demand import (
+    awaiting_promotion,
+    desired,
+    drains,
+    full_size,
+    held,
+    may_promote,
+    next_step,
+    size,
+)
 from .route import PROMOTED, settle
+from .sharing import broken, shares
+from .shifting import add, shift
 from .verified import proven
 
 AWAITING = "passed its probes and waits for a ReleaseAction Promote"
@@ -38,7 +49,8 @@ def advance(draft: Draft) -> None:
         return
     if draft.revisions[name].started_at is None:
         draft.change(name, started_at=draft.now)
-    if (failure := _failure(draft, name)) is not None:
+    # What has a share was looked at already, by the light of what serves.
+    if not shares(draft, name) and (failure := _failure(draft, name)) is not None:
         _fail(draft, name, *failure)
         return
     if draft.revisions[name].phase is RevisionPhase.STARTING:
@@ -52,7 +64,7 @@ def advance(draft: Draft) -> None:
 def _start(draft: Draft, name: str) -> None:
     """Begin, unless Pods of a failed attempt are still there to fail this one too."""
     leaving = desired(draft, name) == 0 or drains(draft, name)
-    if leaving and _pods_fail(draft, name) is not None:
+    if leaving and draft.pods(name) and broken(draft, name) is not None:
         return
     draft.change(
         name, phase=RevisionPhase.STARTING, started_at=draft.now, message="starting its Pods"
@@ -60,28 +72,15 @@ def _start(draft: Draft, name: str) -> None:
 
 
 def _failure(draft: Draft, name: str) -> tuple[str, str] | None:
-    if failure := _pods_fail(draft, name):
-        return failure
-    deployment = draft.deployment(name)
     refusal = draft.snapshot.refusals.get(name)
-    if deployment is None and refusal:
+    if draft.deployment(name) is None and refusal:
         return "DeploymentRefused", f"the API server refused its objects: {refusal}"
-    if deployment is not None and not deployment.intact:
-        return "TemplateChanged", f"its Deployment was changed: {deployment.message}"
-    return None
-
-
-def _pods_fail(draft: Draft, name: str) -> tuple[str, str] | None:
-    pods = draft.pods(name)
-    if failure := signals.workload_failure(pods):
-        return failure
-    failing = failures(draft, name, pods)
-    return ("ProbeFailed", next(iter(failing.values()))) if failing else None
+    return broken(draft, name)
 
 
 def _late(draft: Draft, name: str) -> tuple[str, str] | None:
     started = draft.revisions[name].started_at
-    if started is None or awaiting_promotion(draft, name):
+    if started is None or awaiting_promotion(draft, name) or held(draft, name):
         return None
     deadline = draft.spec.health.progress_deadline
     if not draft.elapsed(started, deadline):
@@ -124,17 +123,32 @@ def _test(draft: Draft, name: str) -> None:
     )
     if not passed:
         return
+    if signals.wavering(serving, states):
+        # It may be about to fail; what is no verdict yet is no evidence either.
+        targets.look_again(draft, name)
+        return
     if draft.revisions[name].tested_at is None:
         draft.change(name, tested_at=draft.now, message="passed its probes")
         draft.tell(EventType.NORMAL, "Tested", f"{name} passed its probes", name)
-    if not may_promote(draft, name):
+    if next_step(draft, name) is not None:
+        _shift(draft, name)
+    elif not may_promote(draft, name):
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft):
         draft.change(name, message="passed its probes; growing to full size")
     elif draft.answers or not draft.settled or not _recorded(draft, name):
         draft.wake(draft.now + SOON)
-    else:
+    elif add(draft, name):
         _promote(draft, name)
+
+
+def _shift(draft: Draft, name: str) -> None:
+    if draft.status.revert is not None:
+        return
+    if not _recorded(draft, name):
+        draft.wake(draft.now + SOON)
+    elif (failure := shift(draft, name)) is not None:
+        _fail(draft, name, *failure)
 
 
 def _recorded(draft: Draft, name: str) -> bool:

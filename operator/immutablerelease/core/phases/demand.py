@@ -4,12 +4,16 @@ Growing is decided here too: a candidate is tested small, then brought to full s
 serve.
 """
 
+import math
+
 from immutablerelease.api.conditions import Status
-from immutablerelease.api.release import BlueGreen, Promotion
+from immutablerelease.api.release import BlueGreen, CanaryStep, Promotion
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import IN_FLIGHT, Draft
+from ..shares import by_gateway
 from . import target as targets
+from .sharing import in_effect
 
 # A revision that lost the traffic keeps its Pods at least this long: connections and routing
 # tables of nodes go on naming them for a moment.
@@ -26,7 +30,11 @@ def desired(draft: Draft, name: str) -> int:
     if _reverting_to(draft, name):
         return full_size(draft)
     testing = size(draft, name) if _testing(draft, name) else 0
-    if _warm(draft, name):
+    if draft.record is not None and name == draft.record.candidate and testing:
+        return testing
+    if drains(draft, name):
+        return max(testing, _draining(draft, name))
+    if _warm(draft, name) and not sole(draft):
         return max(testing, draft.spec.replicas)
     deployment = draft.deployment(name)
     if deployment is not None and _routed(draft, name):
@@ -42,6 +50,9 @@ def full_size(draft: Draft) -> int:
 
 def size(draft: Draft, name: str) -> int:
     """Pods that the candidate needs where it is now."""
+    if draft.spec.strategy.canary is not None:
+        step = next_step(draft, name)
+        return full_size(draft) if step is None else _step_size(draft, step)
     preview = _blue_green(draft).preview_replicas
     growing = draft.revisions[name].tested_at is not None and may_promote(draft, name)
     if preview is None or growing:
@@ -55,15 +66,92 @@ def may_promote(draft: Draft, name: str) -> bool:
     return automatic or draft.revisions[name].approved
 
 
+def steps(draft: Draft) -> tuple[CanaryStep, ...]:
+    """Steps of the canary; a blue-green release has none."""
+    canary = draft.spec.strategy.canary
+    return canary.steps if canary is not None else ()
+
+
+def next_step(draft: Draft, name: str) -> CanaryStep | None:
+    """The step that a candidate is at or gets ready for; None when all the traffic is next.
+
+    While nothing serves there is nothing to share.
+    """
+    status = draft.revisions[name]
+    if draft.active is None or status.approved or status.step >= len(steps(draft)):
+        return None
+    return steps(draft)[status.step]
+
+
+def held(draft: Draft, name: str) -> bool:
+    """Whether the step that a candidate is at goes on, nobody having asked to end it."""
+    step, since = next_step(draft, name), draft.revisions[name].step_at
+    if step is None or since is None or draft.revisions[name].approved_step is not None:
+        return False
+    return not draft.elapsed(since, step.hold) or step.pause
+
+
+def paused(draft: Draft, name: str) -> bool:
+    """Whether all that a step waits for is somebody's word."""
+    step, since = next_step(draft, name), draft.revisions[name].step_at
+    if step is None or since is None or not step.pause or not held(draft, name):
+        return False
+    return draft.elapsed(since, step.hold)
+
+
+def sole(draft: Draft) -> bool:
+    """Whether no Pods but those of what serves and of the candidate may run.
+
+    A Service shares by its selector, which then picks every Pod of the release.
+    """
+    record, name = draft.record, draft.candidate
+    if by_gateway(draft.snapshot.release):
+        return False
+    if record is not None and record.candidate is not None and record.weight > 0:
+        return True
+    if name is None or draft.revisions[name].tested_at is None or draft.spec.paused:
+        return False
+    step = next_step(draft, name)
+    return step is not None and step.weight > 0
+
+
 def awaiting_promotion(draft: Draft, name: str) -> bool:
     """Whether all that is missing is somebody's word."""
+    if draft.spec.strategy.canary is not None:
+        return paused(draft, name)
     return draft.revisions[name].tested_at is not None and not may_promote(draft, name)
 
 
 def drains(draft: Draft, name: str) -> bool:
     """Whether it lost the traffic a moment ago."""
-    left = draft.revisions[name].left_at
-    return left is not None and not draft.elapsed(left, DRAIN)
+    record, left = draft.record, draft.revisions[name].left_at
+    if left is None:
+        return False
+    # A gateway may take its time to stop sending requests there.
+    leaving = record is not None and record.previous == name
+    if leaving and by_gateway(draft.snapshot.release) and not in_effect(draft):
+        return True
+    return not draft.elapsed(left, DRAIN)
+
+
+def _step_size(draft: Draft, step: CanaryStep) -> int:
+    """Pods for a share: as many as it is worth, one at least and never more than the release.
+
+    On a Service the share is that of the Pods, and what serves keeps all of its own.
+    """
+    full = full_size(draft)
+    part, whole = step.weight, 100 if by_gateway(draft.snapshot.release) else 100 - step.weight
+    if part >= whole:
+        return full
+    return min(full, max(1, math.ceil(full * part / whole)))
+
+
+def _draining(draft: Draft, name: str) -> int:
+    """What never served alone keeps the Pods that it has; the rest is kept at full size."""
+    if draft.revisions[name].active_since is not None:
+        return draft.spec.replicas
+    deployment = draft.deployment(name)
+    return min(draft.spec.replicas, deployment.replicas) if deployment is not None else 0
 
 
 def _blue_green(draft: Draft) -> BlueGreen:
@@ -90,13 +178,20 @@ def _reverting_to(draft: Draft, name: str) -> bool:
 
 def _warm(draft: Draft, name: str) -> bool:
     status = draft.revisions[name]
-    if drains(draft, name):
-        return True
     if status.left_at is None or status.active_since is None or status.phase not in _RETURNABLE:
+        return False
+    if _gave_way(draft, name):
         return False
     return not draft.elapsed(status.left_at, draft.spec.keep_warm) or _needed_for_revert(
         draft, name
     )
+
+
+def _gave_way(draft: Draft, name: str) -> bool:
+    """Whether it was made cold for the sake of a share; it is not warmed up again for nothing."""
+    deployment = draft.deployment(name)
+    by_pods = bool(steps(draft)) and not by_gateway(draft.snapshot.release)
+    return by_pods and deployment is not None and deployment.replicas == 0
 
 
 def _needed_for_revert(draft: Draft, name: str) -> bool:

@@ -20,7 +20,8 @@ from ..snapshot import PodView, RouteRecord
 from . import target as targets
 from .probed import failures
 from .reverified import replacement, revoked, undecided
-from .route import NAMED, PROMOTED, REPLACED, REVERTED, REVOKED, settle
+from .route import NAMED, PROMOTED, REPLACED, REVERTED, REVOKED, WITHDRAWN, settle
+from .sharing import crowded, refuge, take_back
 from .target import Fitness
 
 # Pods that were ready may be unready for a moment. Pods made anew, because somebody scaled up from
@@ -166,6 +167,9 @@ def _drop_automatic_revert(draft: Draft, health: Health, alert_only: bool) -> No
 
 
 def _revert(draft: Draft, active: str, health: Health) -> None:
+    if (candidate := refuge(draft)) is not None:
+        move_back(draft, candidate, health)
+        return
     if health.reason == REVOKED and undecided(draft, active):
         return
     name, missing = targets.known_good(draft, active), "no other revision has served"
@@ -181,23 +185,19 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
         nothing_serves and target.fitness not in (Fitness.COLD, Fitness.READY)
     ):
         move_back(draft, name, health)
+    elif target.fitness is Fitness.COLD and crowded(draft) and (record := draft.record):
+        # Its Pods would get traffic while they start.
+        take_back(draft, record.candidate or "", WITHDRAWN, f"{name} is to be started")
     elif target.fitness is Fitness.COLD:
         _start_target(draft, active, name, health)
     elif target.fitness is Fitness.FAILING:
         _hold(draft, active, "TargetFailsToo", target.message)
-    _look_again(draft, name)
+    targets.look_again(draft, name)
 
 
 def _failing(draft: Draft, name: str) -> Failing | None:
     states = draft.snapshot.probes.get(name, {})
     return signals.failing(draft.serving(name), draft.probes(name), states, draft.now)
-
-
-def _look_again(draft: Draft, name: str) -> None:
-    """Single answers of probes make no events, and the next one may be all that is missing."""
-    intervals = [probe.interval for probe in draft.probes(name)]
-    if intervals and not draft.moved:
-        draft.wake(draft.now + timedelta(seconds=max(0.1, min(intervals))))
 
 
 def _replace_lost(draft: Draft) -> None:

@@ -16,6 +16,7 @@ from ..draft import REFUSED, SOON, Draft, clip
 from ..plan import EventType, WriteActionStatus
 from ..snapshot import RouteRecord
 from . import target as targets
+from .demand import next_step, steps
 from .route import ABORTED, REVERTED, ROLLED_BACK, settle
 from .target import Fitness
 
@@ -70,6 +71,10 @@ def _promote(draft: Draft, action: Action) -> Answer:
     candidate = draft.candidate
     if candidate is None:
         return ActionPhase.FAILED, "nothing to promote: no candidate is in flight"
+    if refusal := _another(action, candidate):
+        return ActionPhase.FAILED, refusal
+    if next_step(draft, candidate) is not None and not action.spec.full:
+        return _end_step(draft, candidate, action)
     draft.change(
         candidate,
         approved=True,
@@ -82,12 +87,32 @@ def _promote(draft: Draft, action: Action) -> Answer:
     )
 
 
+def _end_step(draft: Draft, candidate: str, action: Action) -> Answer:
+    number = draft.revisions[candidate].step
+    draft.change(candidate, approved_step=number, last_action=action.metadata.uid)
+    return (
+        ActionPhase.SUCCEEDED,
+        f"step {number + 1} of {len(steps(draft))} of {candidate} ends; "
+        "the next one follows when its probes pass",
+    )
+
+
+def _another(action: Action, candidate: str) -> str:
+    """Why an action that names a revision is not about this one."""
+    meant = action.spec.revision
+    if meant in (None, candidate):
+        return ""
+    return f"{meant} is not in flight any more, {candidate} is; nothing was done"
+
+
 def _abort(draft: Draft, action: Action) -> Answer:
     if _marked(draft, action) or _routed_by(draft, action):
         return ActionPhase.SUCCEEDED, f"aborted; {_stays(draft)}"
     reason = action.spec.reason or "no reason given"
     candidate = draft.candidate
     if candidate is not None:
+        if refusal := _another(action, candidate):
+            return ActionPhase.FAILED, refusal
         _fail(draft, candidate, action, ABORTED, f"aborted: {reason}")
         return ActionPhase.SUCCEEDED, f"{candidate} aborted; {_stays(draft)}"
     revert = draft.status.revert
@@ -95,6 +120,8 @@ def _abort(draft: Draft, action: Action) -> Answer:
         draft.change_release(revert=None)
         return ActionPhase.SUCCEEDED, f"the move to {revert.target} is aborted; {_stays(draft)}"
     active = draft.active
+    if active is not None and (refusal := _another(action, active)):
+        return ActionPhase.FAILED, refusal
     if active is None or draft.revisions[active].good_since is not None:
         return ActionPhase.FAILED, "nothing to abort: no release is in flight; see Rollback"
     return _go_to(draft, action, targets.known_good(draft, active), ABORTED)
@@ -135,7 +162,10 @@ def _retry(draft: Draft, action: Action) -> Answer:
         # It proves itself anew: until it serves again it is no place to go back to.
         active_since=None,
         good_since=None,
+        step=0,
+        step_at=None,
         approved=False,
+        approved_step=None,
         last_action=action.metadata.uid,
         message="tried again on request",
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
-from immutablerelease.api.release import ReleasePhase, TrafficShare
+from immutablerelease.api.release import ReleasePhase, StepStatus, TrafficShare
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import REFUSED, Draft
@@ -13,8 +14,9 @@ from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
 from ..snapshot import Unresolved
 from . import target as targets
 from .candidate import AWAITING
-from .demand import awaiting_promotion
+from .demand import awaiting_promotion, next_step, steps
 from .route import REVOKED
+from .sharing import crowded
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def report(draft: Draft) -> None:
         active_revision=active,
         candidate_revision=draft.candidate,
         known_good_revision=targets.known_good(draft, active),
-        traffic=(TrafficShare(revision=active, weight=100),) if active else (),
+        traffic=tuple(_traffic(draft)),
+        step=_step(draft),
         replicas=len(draft.pods(active)) if active else 0,
         ready_replicas=len(draft.serving(active)) if active else 0,
         selector=_selector(draft, active),
@@ -175,7 +178,8 @@ def _refused(draft: Draft) -> Summary | None:
         reason = verdict.reason if verdict else "Rejected"
         return Summary(ReleasePhase.REJECTED, reason, message, stalled=True)
     reason = status.failure.reason if status.failure else "Failed"
-    reverted = status.active_since is not None and draft.active is not None
+    served = status.active_since is not None or status.left_at is not None
+    reverted = served and draft.active is not None
     phase = ReleasePhase.REVERTED if reverted else ReleasePhase.FAILED
     return Summary(phase, reason, message, stalled=True)
 
@@ -187,11 +191,12 @@ def _in_flight(draft: Draft) -> Summary | None:
     status = draft.revisions[name]
     if draft.spec.paused:
         return Summary(ReleasePhase.PAUSED, "Paused", f"{name} waits; set paused to false")
-    if status.phase is RevisionPhase.TESTING and awaiting_promotion(draft, name):
+    tested = status.phase in (RevisionPhase.TESTING, RevisionPhase.SHIFTING)
+    if tested and awaiting_promotion(draft, name):
         return Summary(
             ReleasePhase.AWAITING_PROMOTION,
             "AwaitingPromotion",
-            f"{name} {AWAITING}",
+            f"{name} {status.message or AWAITING}",
             reconciling=True,
         )
     message = f"{name} is {status.phase}: {status.message or 'its images are being verified'}"
@@ -207,6 +212,35 @@ def _settled(draft: Draft) -> Summary:
     if serving < wanted:
         return Summary(ReleasePhase.PROGRESSING, "Scaling", message, reconciling=True)
     return Summary(ReleasePhase.ACTIVE, "Active", message, ready=True)
+
+
+def _traffic(draft: Draft) -> Iterator[TrafficShare]:
+    """Percent by revision: weights of a gateway; on a Service, shares of Pods."""
+    record = draft.record
+    if record is None:
+        return
+    weight = record.weight if record.candidate is not None else 0
+    if weight and record.candidate and crowded(draft):
+        theirs, ours = len(draft.serving(record.candidate)), len(draft.serving(record.revision))
+        weight = round(100 * theirs / (theirs + ours)) if theirs + ours else 0
+    yield TrafficShare(revision=record.revision, weight=100 - weight)
+    if record.candidate is not None:
+        yield TrafficShare(revision=record.candidate, weight=weight)
+
+
+def _step(draft: Draft) -> StepStatus | None:
+    name = draft.candidate
+    step = next_step(draft, name) if name is not None else None
+    if name is None or step is None or draft.revisions[name].phase is not RevisionPhase.SHIFTING:
+        return None
+    since = draft.revisions[name].step_at
+    return StepStatus(
+        index=draft.revisions[name].step + 1,
+        count=len(steps(draft)),
+        weight=step.weight,
+        since=since,
+        until=since + timedelta(seconds=step.hold) if since and step.hold else None,
+    )
 
 
 def _selector(draft: Draft, active: str | None) -> str:

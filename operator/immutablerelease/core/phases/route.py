@@ -4,12 +4,14 @@ The record is written in the same write as the selector, so a crash between a mo
 the statuses that tell of it loses nothing: the next decision reads the record and catches up.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
 from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..plan import EventType
+from ..shares import selection
 from ..snapshot import RouteRecord
 
 PROMOTED = "Promoted"
@@ -23,9 +25,15 @@ REPLACED = "Replaced"
 REVOKED = "VerificationRefused"
 # Reasons of a revert that its record names as they are.
 NAMED = frozenset({REPLACED, REVOKED})
+# The candidate got a larger or smaller share.
+SHIFTED = "Shifted"
+# A newer spec took the candidate's place.
+WITHDRAWN = "Withdrawn"
+# The candidate failed before all the traffic was its.
+FAILED = "Failed"
 
 # Reasons that say nothing against the revision that was left.
-_BLAMELESS = frozenset({PROMOTED, REPLACED})
+_BLAMELESS = frozenset({PROMOTED, REPLACED, SHIFTED, WITHDRAWN})
 
 
 def adopt(draft: Draft) -> None:
@@ -44,15 +52,14 @@ def restore(draft: Draft) -> None:
     record, route = draft.record, draft.snapshot.route
     if record is None or draft.moved or draft.route_taken:
         return
-    recorded = route.record.revision if route.record else None
-    if route.selected == recorded == record.revision or not draft.serving(record.revision):
+    wanted = selection(draft.snapshot.release, record)
+    if (route.selected == wanted and route.record == record) or not draft.serving(record.revision):
         return
     draft.move(record)
     draft.tell(
         EventType.WARNING,
         "RouteRestored",
-        f"the Service pointed at {route.selected or 'nothing'}; "
-        f"it points at {record.revision} again",
+        f"the Service pointed at {route.selected or 'nothing'}; it points at {wanted} again",
         record.revision,
     )
 
@@ -82,6 +89,9 @@ def _trusted_record(draft: Draft) -> RouteRecord | None:
     newest = _newest_active(draft)
     if record is None or not _proven_once(draft, record.revision):
         return newest
+    candidate = record.candidate
+    if candidate is not None and not _proven_once(draft, candidate):
+        record = replace(record, candidate=None, weight=0, mirror=0)
     if newest is None or newest.revision == record.revision:
         return record
     refused = draft.revisions[record.revision].phase in REFUSED
@@ -127,6 +137,9 @@ def _got_traffic(draft: Draft, name: str, record: RouteRecord) -> None:
         active_since=record.at,
         left_at=None,
         approved=False,
+        step=0,
+        step_at=None,
+        approved_step=None,
         message=_arrival(record),
     )
     if draft.status.revert and draft.status.revert.target == name:
@@ -134,7 +147,7 @@ def _got_traffic(draft: Draft, name: str, record: RouteRecord) -> None:
 
 
 def _arrival(record: RouteRecord) -> str:
-    if record.reason == PROMOTED:
+    if record.reason in (PROMOTED, SHIFTED):
         return "serves"
     return f"serves again, after {record.previous or 'another revision'} was left"
 

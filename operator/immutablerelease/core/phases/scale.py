@@ -4,6 +4,7 @@ from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import Draft
 from ..plan import EnsureService, Scale, StartRevision
+from ..shares import selection
 from .demand import desired
 
 
@@ -17,7 +18,8 @@ def scale(draft: Draft) -> None:
             draft.do(Scale(name, wanted))
         elif wanted < deployment.replicas:
             # What is known to be routed has been reckoned with.
-            known = name in (draft.active, draft.snapshot.route.selected)
+            shared = draft.record.candidate if draft.record else None
+            known = name in (draft.active, shared, draft.snapshot.route.selected)
             draft.do_later(Scale(name, wanted, unless_routed=not known))
     _make_missing(draft)
     _retire(draft)
@@ -29,7 +31,8 @@ def _ensure_service(draft: Draft) -> None:
     record, route = draft.record, draft.snapshot.route
     if record is None:
         return
-    settled = route.record == record and route.selected == record.revision
+    wanted = selection(draft.snapshot.release, record)
+    settled = route.record == record and route.selected == wanted
     if not settled or draft.moved:
         return
     # A port that somebody added leads to the same Pods; it is not ours to remove.

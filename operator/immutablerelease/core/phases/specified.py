@@ -126,6 +126,9 @@ def _return(draft: Draft) -> None:
         phase=RevisionPhase.PENDING,
         started_at=None,
         tested_at=None,
+        step=0,
+        step_at=None,
         approved=False,
+        approved_step=None,
         message="wanted again",
     )

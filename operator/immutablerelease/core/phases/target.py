@@ -1,6 +1,7 @@
 """Where does a revert go, and can its target take the traffic?"""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from .. import signals
@@ -76,6 +77,13 @@ def passes(draft: Draft, name: str) -> bool:
     """Whether it has ready Pods and all of them pass all probes."""
     states = draft.snapshot.probes.get(name, {})
     return signals.all_pass(draft.serving(name), draft.probes(name), states)
+
+
+def look_again(draft: Draft, name: str) -> None:
+    """Single answers of probes make no events, and the next one may be all that is missing."""
+    intervals = [probe.interval for probe in draft.probes(name)]
+    if intervals and not draft.moved:
+        draft.wake(draft.now + timedelta(seconds=max(0.1, min(intervals))))
 
 
 def _refusal(draft: Draft, name: str, pods: tuple[PodView, ...]) -> str:

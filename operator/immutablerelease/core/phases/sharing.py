@@ -1,0 +1,161 @@
+"""Does the candidate have a part of the traffic, is that in effect, and is it to lose it?
+
+A share is lost in one write, whatever else is going on: all traffic goes to what served before,
+which was never made smaller.
+"""
+
+from dataclasses import replace
+
+from immutablerelease.api.revision import RevisionPhase
+
+from .. import signals
+from ..draft import Draft
+from ..plan import EventType
+from ..shares import by_gateway, receivers, selection
+from ..snapshot import EVERY, RouteRecord
+from . import target as targets
+from .probed import failures
+from .route import ABORTED, FAILED, REVERTED, ROLLED_BACK, SHIFTED, WITHDRAWN, settle
+from .target import Fitness
+
+
+def retreat(draft: Draft) -> None:
+    """Take the share of a candidate that fails away, where that helps."""
+    name = _sharer(draft)
+    record = draft.record
+    if name is None or record is None or draft.moved or draft.route_taken:
+        return
+    if name in draft.revisions and (failure := broken(draft, name)) is not None:
+        _revert(draft, name, *failure)
+    elif not draft.serving(name) and any(signals.died(pod) for pod in draft.pods(name)):
+        _revert(draft, name, "NoReadyPods", f"no Pod of {name} is ready")
+    elif not draft.serving(name):
+        # A gateway would go on sending requests to nobody; whether it failed is seen later.
+        draft.move(replace(record, weight=0, mirror=0, at=draft.now))
+        if name in draft.revisions:
+            draft.change(name, step_at=None, started_at=draft.now)
+        draft.tell(EventType.WARNING, "ShareTaken", f"no Pod of {name} is ready", name)
+
+
+def withdraw(draft: Draft) -> None:
+    """What is not the candidate any more has no place in the route."""
+    record = draft.record
+    if record is None or record.candidate is None or draft.moved or draft.route_taken:
+        return
+    name = record.candidate
+    if name == draft.candidate:
+        return
+    status = draft.revisions.get(name)
+    failure = status.failure if status and status.phase is RevisionPhase.FAILED else None
+    if failure is None:
+        take_back(draft, name, WITHDRAWN, f"{name} is no candidate any more")
+    else:
+        asked = failure.reason in (ABORTED, ROLLED_BACK)
+        reason = failure.reason if asked else FAILED
+        asker = status.last_action if status and reason == ABORTED else None
+        take_back(draft, name, reason, failure.message, asker)
+
+
+def take_back(
+    draft: Draft, name: str, reason: str, message: str, action: str | None = None
+) -> None:
+    """All traffic to what serves, in one write; the mark of who asked for it goes with it."""
+    record = draft.record
+    if record is None:
+        return
+    mark = action or record.action
+    draft.move(RouteRecord(record.revision, reason, message, draft.now, previous=name, action=mark))
+    if name in draft.revisions:
+        draft.change(name, left_at=draft.now)
+    settle(draft)
+
+
+def refuge(draft: Draft) -> str | None:
+    """The candidate, where it has a share and is all that still answers."""
+    name, active = _sharer(draft), draft.active
+    if name is None or active is None or draft.serving(active):
+        return None
+    return name if draft.verified(name) and targets.passes(draft, name) else None
+
+
+def shares(draft: Draft, name: str) -> bool:
+    """Whether a revision has a part of the traffic besides what serves."""
+    return _sharer(draft) == name
+
+
+def crowded(draft: Draft) -> bool:
+    """Whether the Service selects every Pod of the release."""
+    record = draft.record
+    return record is not None and selection(draft.snapshot.release, record) == EVERY
+
+
+def in_effect(draft: Draft) -> bool:
+    """Whether traffic is known to go by the record."""
+    record, route = draft.record, draft.snapshot.route
+    if record is None or route.record != record or draft.moved:
+        return False
+    if by_gateway(draft.snapshot.release):
+        gateway = route.gateway
+        return gateway.record == record and gateway.faithful and gateway.accepted and gateway.proven
+    if route.selected != selection(draft.snapshot.release, record):
+        return False
+    return all(
+        pod.name in route.endpoints for name in receivers(record) for pod in draft.serving(name)
+    )
+
+
+def broken(draft: Draft, name: str) -> tuple[str, str] | None:
+    """Reason and message when the Pods of a candidate, or its Deployment, show that it is bad."""
+    pods = draft.pods(name)
+    if failure := signals.workload_failure(pods):
+        return failure
+    failing = failures(draft, name, pods)
+    if failing:
+        return "ProbeFailed", next(iter(failing.values()))
+    deployment = draft.deployment(name)
+    if deployment is not None and not deployment.intact:
+        return "TemplateChanged", f"its Deployment was changed: {deployment.message}"
+    return None
+
+
+def _sharer(draft: Draft) -> str | None:
+    record = draft.record
+    return record.candidate if record is not None and record.weight > 0 else None
+
+
+def _revert(draft: Draft, name: str, reason: str, message: str) -> None:
+    """Where what serves fails the same way nothing is gained by a revert, and nothing proven."""
+    active = draft.active
+    if active is None:
+        return
+    states = draft.snapshot.probes.get(name, {})
+    failing = signals.failing(draft.serving(name), draft.probes(name), states, draft.now)
+    fitness = targets.examine(draft, active, failing).fitness
+    if fitness is Fitness.READY or (fitness is Fitness.UNPROVEN and not draft.serving(name)):
+        take_back(draft, name, REVERTED, f"{reason}: {message}")
+        draft.tell(
+            EventType.WARNING,
+            "Reverted",
+            f"traffic went from {name} back to {active}: {message}",
+            name,
+        )
+    else:
+        targets.look_again(draft, name)
+
+
+def share(draft: Draft, name: str, weight: int, mirror: int, message: str) -> None:
+    """Give the candidate a part of the traffic."""
+    record = draft.record
+    if record is not None:
+        draft.move(
+            replace(
+                record,
+                reason=SHIFTED,
+                message=message,
+                at=draft.now,
+                previous=None,
+                candidate=name,
+                weight=weight,
+                mirror=mirror,
+            )
+        )
