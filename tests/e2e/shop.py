@@ -1,5 +1,6 @@
 """The release under test, as sentences: given it serves, when it is changed, then it is so."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from demo import manifests
 from demo.kube import Kube, Object, wait_for
 from demo.operator_process import OperatorProcess
-from demo.records import Window
+from demo.records import Record, Window
 from demo.releases import Found, ReleaseView, RevisionView
 from demo.traffic import Traffic
 
@@ -26,6 +27,17 @@ class Users:
     def so_far(self) -> Window:
         """Everything they got until now."""
         return self._traffic.window(self._traffic.began)
+
+    def share(self, version: str, requests: int) -> float:
+        """Share of so many requests from now on that a version answered."""
+        began = time.time()
+
+        def look() -> tuple[list[Record] | None, str]:
+            found = self._traffic.since(began)
+            return (found if len(found) >= requests else None), f"{len(found)} answers"
+
+        records = wait_for(f"{requests} answers", look, PATIENCE)
+        return sum(record.version == version for record in records) / len(records)
 
     def await_failure(self, seconds: float = 30.0) -> None:
         """Wait until one of them is failed."""
@@ -61,9 +73,11 @@ class Shop:
         self._scratch = scratch
         self._exits = exits
 
-    def given_serving(self, version: str, **settings: Any) -> RevisionView:
+    def given_serving(
+        self, version: str, env: Mapping[str, str] | None = None, **settings: Any
+    ) -> RevisionView:
         """A version that serves and counts as good."""
-        revision = self.when_applied(version, **settings)
+        revision = self.when_applied(version, env, **settings)
         self.then_serves(revision)
         return self.release.await_good(revision.name)
 

@@ -289,7 +289,9 @@ class Invariants:
     def _stepped(self, snapshot: Snapshot, target: str) -> None:
         """A canary is promoted after its last step, or because somebody asked for it in full."""
         canary, before = snapshot.release.spec.strategy.canary, snapshot.route.record
-        if canary is None or before is None:
+        known = snapshot.revisions.get(before.revision) if before else None
+        if canary is None or known is None or known.status.phase is not RevisionPhase.ACTIVE:
+            # Nothing served that it could have shared with.
             return
         asked = any(stored.body.spec.full for stored in self.cluster.all("Action"))
         last = [at for at, step in enumerate(canary.steps) if step.weight > 0][-1]
