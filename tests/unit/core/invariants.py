@@ -290,7 +290,9 @@ class Invariants:
         """A canary is promoted after its last step, or because somebody asked for it in full."""
         canary, before = snapshot.release.spec.strategy.canary, snapshot.route.record
         known = snapshot.revisions.get(before.revision) if before else None
-        if canary is None or known is None or known.status.phase is not RevisionPhase.ACTIVE:
+        answers = before and any(pod.serving for pod in snapshot.pods.get(before.revision, ()))
+        serves = known is not None and known.status.phase is RevisionPhase.ACTIVE and answers
+        if canary is None or not serves:
             # Nothing served that it could have shared with.
             return
         asked = any(stored.body.spec.full for stored in self.cluster.all("Action"))

@@ -203,6 +203,18 @@ def test_where_only_the_candidate_still_answers_it_gets_everything() -> None:
     assert stage.phase("v1") is RevisionPhase.FAILED
 
 
+def test_where_nobody_answers_there_is_nothing_to_share_and_no_steps() -> None:
+    stage = _stage()
+    stage.cluster.of_version("v1").crashes = True
+    stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE, 60)
+
+
+def test_a_release_that_is_scaled_to_zero_is_no_canary() -> None:
+    stage = _stage(PAUSES)
+    stage.cluster.change(replicas=0)
+    stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE, 60)
+
+
 def test_what_is_kept_warm_gives_way_before_the_service_selects_every_pod() -> None:
     stage = _stage(keep_warm=600)
     stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE)

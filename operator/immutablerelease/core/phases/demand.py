@@ -12,6 +12,7 @@ from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import IN_FLIGHT, Draft
 from ..shares import by_gateway
+from ..signals import Verdict
 from . import target as targets
 from .sharing import in_effect
 
@@ -75,12 +76,19 @@ def steps(draft: Draft) -> tuple[CanaryStep, ...]:
 def next_step(draft: Draft, name: str) -> CanaryStep | None:
     """The step that a candidate is at or gets ready for; None when all the traffic is next.
 
-    While nothing serves there is nothing to share.
+    While nothing serves, or what serves has no Pod that answers, there is nothing to share.
     """
     status = draft.revisions[name]
     if draft.active is None or status.approved or status.step >= len(steps(draft)):
         return None
-    return steps(draft)[status.step]
+    return None if _nobody_answers(draft, draft.active) else steps(draft)[status.step]
+
+
+def _nobody_answers(draft: Draft, active: str) -> bool:
+    if draft.serving(active):
+        return False
+    failing = draft.health is not None and draft.health.verdict is Verdict.FAILING
+    return failing or draft.spec.replicas == 0
 
 
 def held(draft: Draft, name: str) -> bool:
