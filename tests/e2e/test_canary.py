@@ -94,10 +94,12 @@ def test_nobody_is_failed_by_an_abort_or_by_a_newer_version(shop: Shop) -> None:
 def test_all_pods_of_what_serves_may_be_lost_at_a_step(shop: Shop) -> None:
     """The candidate takes over when nothing else answers; no request waits for a person."""
     v1 = shop.given_serving(
-        "v1", {"CRASH_AFTER": "45", "STATE_DIR": "/state"}, replicas=2, **_strategy(PAUSES)
+        "v1", {"CRASH_AFTER": "3", "STATE_DIR": "/state"}, replicas=2, **_strategy(PAUSES)
     )
     v2 = shop.when_applied("v2")
     _at(shop, 1)
+    # It crashes so many seconds after the first request.
+    shop.given_users()
     shop.then_serves(v2)
     assert shop.release.revision(v1.name).phase == "Failed"
 

@@ -62,6 +62,11 @@ REASONS: Mapping[str, Explanation] = {
         "Traffic moves to {revision} step by step.",
         "The next step comes when its hold is over; a failing probe takes all traffic back.",
     ),
+    "PortsDiffer": Explanation(
+        "A canary without a gateway shares one Service, which leads to one port number of all Pods.",
+        "Give the containers' ports a name and have targetPort name it, use blueGreen, or set "
+        "spec.traffic.gateway.",
+    ),
     "Scaling": Explanation(
         "{active} serves with fewer Pods than spec.replicas asks for.",
         "It is settled once the missing Pods are ready; kubectl get pods tells what holds them up.",

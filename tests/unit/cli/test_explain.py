@@ -60,6 +60,10 @@ NO_REASONS = {
     "RevertCancelled",
     "RevertTargetFailed",
     "RouteRestored",
+    "ShareTaken",
+    "Shifted",
+    "StepReached",
+    "Withdrawn",
 }
 _CAMEL = re.compile(r"([A-Z][a-z0-9]+)+")
 

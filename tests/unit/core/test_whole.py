@@ -181,13 +181,15 @@ def _asked(probe: Probe, *, serves: str | None = "old", **route: Any) -> dict[st
     revisions: list[Revision] = [
         revision("older", RevisionPhase.SUPERSEDED, active_since=ago(LONG_AGO), left_at=ago(15)),
         revision("old", number=2, active_since=ago(60), healthy=True),
-        revision("new", RevisionPhase.STARTING, number=3, started_at=ago(5)),
+        revision("new", RevisionPhase.SHIFTING, number=3, started_at=ago(5), tested_at=ago(4)),
     ]
     made = record("old", "Promoted", **route)
     seen = snapshot(
         _release(probe),
         *(revisions if serves else revisions[2:]),
         route=Route(made, "old") if serves else Route(None, None),
+        # Nothing goes on: it is only looked at who is asked.
+        conflicts=("Deployment/new",),
         running={one.metadata.name: _running(one.metadata.name, None) for one in revisions},
     )
     done = plan(seen)
