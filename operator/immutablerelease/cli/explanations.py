@@ -63,7 +63,7 @@ REASONS: Mapping[str, Explanation] = {
         "The next step comes when its hold is over; a failing probe takes all traffic back.",
     ),
     "PortsDiffer": Explanation(
-        "A canary without a gateway shares one Service, which leads to one port number of all Pods.",
+        "A canary without a gateway shares one Service: one number of a port for all Pods.",
         "Give the containers' ports a name and have targetPort name it, use blueGreen, or set "
         "spec.traffic.gateway.",
     ),

@@ -51,8 +51,9 @@ WHILE_HELD: tuple[Callable[[Draft], None], ...] = (
     adopt,
     guard,
     continue_revert,
-    restore,
     settle_for_active,
+    withdraw,
+    restore,
     scale,
     report,
 )
