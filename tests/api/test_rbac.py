@@ -40,7 +40,7 @@ class Ask:
 
 IN_NAMESPACES = [
     Ask("get list watch", OURS, "immutablereleases"),
-    Ask("get list watch", OURS, "releaseactions"),
+    Ask("get list watch delete", OURS, "releaseactions"),
     Ask("get list watch create delete", OURS, "releaserevisions"),
     Ask("patch", OURS, "immutablereleases/status"),
     Ask("patch", OURS, "releaserevisions/status"),
@@ -78,7 +78,7 @@ DANGEROUS = [
     Ask("*", "*", "*"),
     Ask("create update patch delete", OURS, "immutablereleases"),
     Ask("update patch", OURS, "immutablereleases/scale"),
-    Ask("create update patch delete", OURS, "releaseactions"),
+    Ask("create update patch deletecollection", OURS, "releaseactions"),
     Ask("create update patch delete", OURS, "releasepolicies", namespace=""),
     Ask("update patch delete deletecollection", "apps", "deployments"),
     Ask("list watch update patch deletecollection", "", "secrets"),

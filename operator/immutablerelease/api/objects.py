@@ -37,6 +37,8 @@ class Metadata:
     deleting: bool
     # Being deleted, and kept for as long as somebody's finalizer is there.
     held: bool = False
+    # Named by the API server on its creation: nobody has it in a file and applies it again.
+    generated: bool = False
 
     @classmethod
     def read(cls, metadata: Mapping[str, Any]) -> Self:
@@ -51,6 +53,7 @@ class Metadata:
             deleting="deletionTimestamp" in metadata,
             held="deletionTimestamp" in metadata
             and bool(set(metadata.get("finalizers") or ()) - _OF_GARBAGE_COLLECTION),
+            generated="generateName" in metadata,
         )
 
     @property

@@ -81,6 +81,13 @@ class DeleteFrozen:
 
 
 @dataclass(frozen=True)
+class DeleteAction:
+    """Delete a ReleaseAction that was answered long ago."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class WriteRevisionStatus:
     """Write the status of a ReleaseRevision."""
 
@@ -111,6 +118,7 @@ Intent = (
     | Scale
     | DeleteRevision
     | DeleteFrozen
+    | DeleteAction
     | WriteRevisionStatus
     | WriteReleaseStatus
     | WriteActionStatus

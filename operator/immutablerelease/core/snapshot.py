@@ -176,6 +176,8 @@ class Snapshot:
     # Revisions whose own Service exists.
     services: frozenset[str] = frozenset()
     actions: tuple[Action, ...] = ()
+    # Those that were answered, the oldest answer first.
+    answered: tuple[Action, ...] = ()
     # Hash of all policies that match the namespace.
     policies: str = ""
     resolution: Resolution | Unresolved | None = None

@@ -17,6 +17,7 @@ from immutablerelease.api.meta import (
 from immutablerelease.api.objects import Revision, owner
 from immutablerelease.core import terms
 from immutablerelease.core.plan import (
+    DeleteAction,
     DeleteFrozen,
     DeleteRevision,
     EnsureService,
@@ -88,6 +89,7 @@ class Executor:
             Scale: self._scale,
             DeleteRevision: self._delete_revision,
             DeleteFrozen: self._delete_frozen,
+            DeleteAction: self._delete_action,
             WriteRevisionStatus: self._write_revision_status,
             WriteReleaseStatus: self._write_release_status,
             WriteActionStatus: self._write_action_status,
@@ -207,6 +209,9 @@ class Executor:
     async def _delete_frozen(self, snapshot: Snapshot, intent: DeleteFrozen) -> None:
         kind = CONFIG_MAPS if intent.kind == "ConfigMap" else SECRETS
         await self._delete(kind, snapshot.release.metadata.namespace, intent.name)
+
+    async def _delete_action(self, snapshot: Snapshot, intent: DeleteAction) -> None:
+        await self._delete(ACTIONS, snapshot.release.metadata.namespace, intent.name)
 
     async def _write_revision_status(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
         await self._write_status(snapshot, REVISIONS, intent.name, intent.status.wire())

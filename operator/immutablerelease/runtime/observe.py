@@ -120,6 +120,7 @@ class Observer:
         release = Release.read(obj)
         revisions = self._revisions(key)
         pods = self._pods(key)
+        pending, answered = self._actions(key)
         return Snapshot(
             release=release,
             template_hash=self._template_hash(release),
@@ -131,7 +132,8 @@ class Observer:
                 release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
             ),
             services=frozenset(self._named(SERVICES, key)) - {key.name},
-            actions=self._actions(key),
+            actions=pending,
+            answered=answered,
             policies=self._policies(key.namespace),
             resolution=self._findings.resolution(key),
             verdicts=self._findings.verdicts(key),
@@ -204,17 +206,19 @@ class Observer:
     def _named(self, kind: Any, key: Key) -> Iterable[str]:
         return (obj["metadata"]["name"] for obj in self._store.of_release(kind, *key))
 
-    def _actions(self, key: Key) -> tuple[Action, ...]:
+    def _actions(self, key: Key) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+        """Those to answer, the oldest first, and those that were, the oldest answer first."""
         actions = [
             Action.read(obj)
             for obj in self._store.all(ACTIONS, key.namespace)
             if obj["spec"]["release"] == key.name
         ]
-        pending = [action for action in actions if action.status.completed_at is None]
         oldest = datetime.fromtimestamp(0).astimezone()
-        return tuple(
-            sorted(pending, key=lambda item: (item.metadata.created or oldest, item.metadata.name))
-        )
+        actions.sort(key=lambda item: (item.metadata.created or oldest, item.metadata.name))
+        answered = [action for action in actions if action.status.completed_at is not None]
+        answered.sort(key=lambda item: item.status.completed_at or oldest)
+        pending = tuple(action for action in actions if action.status.completed_at is None)
+        return pending, tuple(answered)
 
 
 def _frozen(revisions: Iterable[Revision]) -> frozenset[str]:

@@ -1,10 +1,17 @@
-"""What is kept? The newest revisions up to the limit, and all that is or may soon be needed."""
+"""What is kept? The newest revisions up to the limit, and all that is or may soon be needed.
+
+Of answered ReleaseActions the newest are kept, and every one with a name of somebody's choice: a
+file in Git may hold it, and whoever applies that file again would have it carried out again.
+"""
 
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import IN_FLIGHT, Draft
-from ..plan import DeleteFrozen, DeleteRevision
+from ..plan import DeleteAction, DeleteFrozen, DeleteRevision
 from . import target as targets
+
+# Answered actions of one release that are kept.
+ANSWERED_KEPT = 20
 
 
 def collect(draft: Draft) -> None:
@@ -12,6 +19,7 @@ def collect(draft: Draft) -> None:
 
     While it is not known which revision the spec stands for, nothing is removed: it may be any.
     """
+    _collect_answered(draft)
     if draft.wanted is None:
         return
     kept = _kept(draft)
@@ -21,6 +29,12 @@ def collect(draft: Draft) -> None:
         if name not in kept:
             draft.do_later(DeleteRevision(name))
             del draft.revisions[name]
+
+
+def _collect_answered(draft: Draft) -> None:
+    for action in draft.snapshot.answered[:-ANSWERED_KEPT]:
+        if action.metadata.generated and not action.metadata.deleting:
+            draft.do_later(DeleteAction(action.metadata.name))
 
 
 def _kept(draft: Draft) -> set[str]:
