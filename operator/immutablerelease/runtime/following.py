@@ -12,6 +12,7 @@ from .client import Kind, Object, Unavailable
 
 # Failures in a row after which nobody believes any more that the API server comes back.
 PATIENCE = 5
+FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 5.0
 
 
@@ -67,8 +68,10 @@ async def follow(
                 else:
                     continue
                 yield list(known.values())
+            # One that ends at once, again and again, shall not be a storm of lists.
+            await sleep(FIRST_PAUSE)
         except Unavailable:
             failures += 1
             if failures == PATIENCE:
                 raise
-            await sleep(min(0.25 * 2.0**failures, LONGEST_PAUSE))
+            await sleep(min(FIRST_PAUSE * 2.0**failures, LONGEST_PAUSE))

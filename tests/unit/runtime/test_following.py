@@ -94,6 +94,8 @@ async def test_an_object_longer_than_any_buffer_is_read_whole(harness: Harness) 
 async def test_after_the_end_of_a_watch_all_is_listed_again(harness: Harness, end: Answer) -> None:
     harness.script(listed("1", pod("a")), end, listed("9", pod("b")))
     assert await take(2, followed(harness)) == [["a"], ["b"]]
+    assert all(pause > 0 for pause in harness.pauses)
+    assert harness.pauses, "one that ends at once shall not be a storm"
 
 
 async def test_who_may_not_watch_learns_it_at_once(harness: Harness) -> None:
