@@ -35,6 +35,8 @@ class Cluster:
     api: ClusterApi
     namespace: str
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    # What a command needs besides a name to find it here again, such as ` -n web`.
+    place: str = ""
 
 
 Connect = Callable[[argparse.Namespace], AbstractAsyncContextManager[Cluster]]
@@ -66,7 +68,9 @@ async def connect(arguments: argparse.Namespace) -> AsyncIterator[Cluster]:
 
     api = KubeApi(configuration, load=renew, manager=CLIENT)
     try:
-        yield Cluster(api, arguments.namespace or own_namespace)
+        options = {"-n": arguments.namespace, "--context": arguments.context}
+        place = "".join(f" {option} {value}" for option, value in options.items() if value)
+        yield Cluster(api, arguments.namespace or own_namespace, place=place)
     finally:
         await api.close()
 

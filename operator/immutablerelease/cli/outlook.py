@@ -21,7 +21,7 @@ def explained(story: Story, reason: str, revision: str | None = None) -> Explana
     status = story.release.status
     wanted = story.wanted
     names = {
-        "release": story.name,
+        "release": story.argument,
         "revision": revision or (wanted.metadata.name if wanted else "the revision"),
         "active": status.active_revision or "what serves",
         "good": status.known_good_revision or "the revision to go back to",
@@ -70,10 +70,10 @@ def _canary(story: Story, now: datetime) -> str:
     if step.until is not None and step.until > now:
         hold = _in(step.until, now)
         if _paused(story, step.index):
-            return f"It waits for kubectl immutable promote {story.name}{hold}; then {after}."
+            return f"It waits for kubectl immutable promote {story.argument}{hold}; then {after}."
         return f"{_start(after)}{hold}, if every probe passes."
     if _paused(story, step.index):
-        return f"kubectl immutable promote {story.name}: {after}. Until then it stays so."
+        return f"kubectl immutable promote {story.argument}: {after}. Until then it stays so."
     return f"{_start(after)} now, if every probe passes."
 
 

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.api.objects import Release, Revision
+from immutablerelease.api.release import ReleasePhase
 from immutablerelease.api.revision import ContainerEvidence
 from immutablerelease.core.snapshot import PodView
 from immutablerelease.runtime.client import PODS, RELEASES, REVISIONS, Forbidden, Object
@@ -29,6 +30,8 @@ class Story:
     pods: Mapping[str, tuple[PodView, ...]] = field(default_factory=dict)
     # Whether Pods could be read at all: not every role allows it.
     pods_known: bool = True
+    # What a command needs besides the name to find it again.
+    place: str = ""
 
     @property
     def name(self) -> str:
@@ -40,10 +43,23 @@ class Story:
         return next((item for item in self.revisions if item.metadata.name == name), None)
 
     @property
+    def argument(self) -> str:
+        """The release as a command that is to be copied names it."""
+        return f"{self.name}{self.place}"
+
+    @property
     def wanted(self) -> Revision | None:
-        """The revision that the spec stands for, once that is known."""
-        source = self.release.status.source
-        return self.revision(source.revision) if source else None
+        """The revision that the spec stands for, once that is known.
+
+        Until then the last one that it stood for is on record, unless it is the candidate.
+        """
+        status = self.release.status
+        if status.source is None:
+            return None
+        unsettled = status.phase in (ReleasePhase.PENDING, ReleasePhase.PAUSED)
+        if unsettled and status.source.revision != status.candidate_revision:
+            return None
+        return self.revision(status.source.revision)
 
 
 async def read_story(cluster: Cluster, name: str) -> Story:
@@ -53,7 +69,7 @@ async def read_story(cluster: Cluster, name: str) -> Story:
         read_revisions(cluster, name),
         _pods(cluster, name),
     )
-    return tell(release, revisions, pods)
+    return tell(release, revisions, pods, cluster.place)
 
 
 async def read_release(cluster: Cluster, name: str) -> Release:
@@ -73,13 +89,16 @@ async def _pods(cluster: Cluster, name: str) -> list[Object] | None:
         return None
 
 
-def tell(release: Object, revisions: Iterable[Object], pods: Iterable[Object] | None) -> Story:
+def tell(
+    release: Object, revisions: Iterable[Object], pods: Iterable[Object] | None, place: str
+) -> Story:
     """The story of what was read."""
     return Story(
         understand(Release.read, release),
         by_number(revisions),
         _by_revision(pods or ()),
         pods is not None,
+        place,
     )
 
 

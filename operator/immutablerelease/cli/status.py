@@ -49,9 +49,9 @@ async def show(arguments: argparse.Namespace, cluster: Cluster) -> int:
             cluster,
             of_release(cluster.namespace, name),
             form=arguments.output,
-            wire=lambda board: wire(_story(board, name), cluster.clock()),
+            wire=lambda board: wire(_story(board, name, cluster), cluster.clock()),
             draw=lambda board: draw(
-                _story(board, name), cluster.clock(), cropped=sys.stdout.isatty()
+                _story(board, name, cluster), cluster.clock(), cropped=sys.stdout.isatty()
             ),
         )
     story = await read_story(cluster, name)
@@ -62,8 +62,8 @@ async def show(arguments: argparse.Namespace, cluster: Cluster) -> int:
     return 0
 
 
-def _story(board: Board, name: str) -> Story:
-    return tell(one(board, name), board[REVISIONS] or (), board[PODS])
+def _story(board: Board, name: str, cluster: Cluster) -> Story:
+    return tell(one(board, name), board[REVISIONS] or (), board[PODS], cluster.place)
 
 
 async def _all(arguments: argparse.Namespace, cluster: Cluster) -> int:

@@ -20,6 +20,7 @@ class Scene:
         self.api = FakeCluster()
         self.api.put(RELEASES, manifest(**spec))
         self.outside = Instant()
+        self.place = ""
         self.operator = Operator(self.api, self.outside)
 
     async def call(self, *words: str) -> int:
@@ -51,7 +52,7 @@ class Scene:
     @asynccontextmanager
     async def connect(self, arguments: argparse.Namespace) -> AsyncIterator[Cluster]:
         """This cluster, whatever the kubeconfig says."""
-        yield Cluster(self.api, arguments.namespace or "demo", lambda: self.outside.now)
+        yield Cluster(self.api, arguments.namespace or "demo", lambda: self.outside.now, self.place)
 
 
 async def promoted(**spec: Any) -> Scene:

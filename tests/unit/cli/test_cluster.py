@@ -41,6 +41,7 @@ async def test_the_namespace_is_that_of_the_context_unless_named(
     call = ["status", "--kubeconfig", str(kubeconfig), *words]
     async with clusters.connect(build_parser(call).parse_args(call)) as cluster:
         assert cluster.namespace == namespace
+        assert cluster.place == "".join(f" {word}" for word in words).removesuffix(" ")
 
 
 def test_no_kubeconfig_is_one_clear_sentence(capsys: Screen, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from immutablerelease.runtime.client import EVENTS, Forbidden
 from immutablerelease.verification import errors
 from immutablerelease.verification.verdict import Reason
 from tests.unit.shell.fake_cluster import FakeCluster
+from tests.unit.shell.harness import template
 
 from .scene import promoted
 
@@ -211,3 +212,16 @@ async def test_who_may_not_read_events_gets_the_rest(
     monkeypatch.setattr(FakeCluster, "survey", refuse)
     assert await scene.call("explain", "shop") == 0
     assert "What serves" in capsys.readouterr().out
+
+
+async def test_what_became_of_an_earlier_spec_explains_nothing_of_a_later_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = await promoted()
+    scene.outside.refused.add("v3")
+    await scene.release("v3")
+    scene.api.change(template=template("v4"), paused=True)
+    await scene.operator.run(2)
+    await scene.call("explain", "shop", "-o", "json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["phase"], [cause["reason"] for cause in told["causes"]]) == ("Paused", ["Paused"])

@@ -335,3 +335,12 @@ async def test_colours_are_for_terminals(
     shown = capsys.readouterr().out
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-7]", shown)) == coloured
     assert terminal or "\x1b" not in shown
+
+
+async def test_commands_to_copy_find_the_release_again(capsys: Screen) -> None:
+    scene = await promoted()
+    scene.place = " -n demo"
+    scene.outside.refused.add("v3")
+    await scene.release("v3")
+    await scene.call("status", "shop")
+    assert "kubectl immutable retry shop -n demo." in " ".join(shown(capsys).split())
