@@ -114,7 +114,7 @@ class Canary(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.steps.all(s, duration(s.hold) >= duration('0s'))",
+            "self.steps.all(s, !has(s.hold) || duration(s.hold) >= duration('0s'))",
             "a hold is not negative",
             ".steps",
         ),
@@ -201,8 +201,9 @@ class GatewayRoute(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "self.parentRefs.all(p, p.kind == 'Service' ? p.group == '' : "
-            "p.group == 'gateway.networking.k8s.io')",
+            "self.parentRefs.all(p, (has(p.kind) && p.kind == 'Service') ? "
+            "has(p.group) && p.group == '' : "
+            "!has(p.group) || p.group == 'gateway.networking.k8s.io')",
             "a parent of kind Gateway has group gateway.networking.k8s.io, one of kind Service an "
             "empty group",
             ".parentRefs",
@@ -347,7 +348,7 @@ class ReleaseSpec(Model):
         ),
         Rule(
             "has(self.traffic.gateway) || !has(self.strategy.canary) || "
-            "self.strategy.canary.steps.all(s, s.mirror == 0)",
+            "self.strategy.canary.steps.all(s, !has(s.mirror) || s.mirror == 0)",
             "mirror needs traffic.gateway: a Service cannot copy requests",
             ".strategy.canary",
         ),

@@ -6,7 +6,8 @@ pydantic writes JSON schema; the API server takes a strict part of it. What is d
 - `int | str` is an int-or-string, a constant an enum of one, an exclusive bound a flag;
 - a list says how it merges: by its keys where `base.keyed` names them, else as a whole;
 - a default is written where it says something; that of an object in full, since the API server
-  checks an object's rules on its default before it fills in those of the fields;
+  checks an object's rules on its default before it fills in those of the fields; none inside of a
+  list that merges as a whole, where it would look to whoever applies it again as a change;
 - `Model.rules` become `x-kubernetes-validations`.
 """
 
@@ -67,11 +68,13 @@ def _structural(node: Schema, definitions: dict[str, Schema], *, defaults: bool)
             for name, value in schema["properties"].items()
         }
         schema.pop("additionalProperties", None)
-    for key in ("items", "additionalProperties"):
-        if isinstance(schema.get(key), dict):
-            schema[key] = _structural(schema[key], definitions, defaults=defaults)
     if schema.get("type") == "array":
         schema.setdefault(_LIST_TYPE, "atomic")
+    whole = schema.get(_LIST_TYPE) == "atomic"
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            inside = defaults and not whole
+            schema[key] = _structural(schema[key], definitions, defaults=inside)
     default = node.get("default")
     if defaults and default not in _SAYS_NOTHING:
         schema["default"] = _said(default)
