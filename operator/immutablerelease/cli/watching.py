@@ -65,6 +65,9 @@ async def boards(cluster: Cluster, interests: Sequence[Interest]) -> AsyncIterat
                 async with asyncio.timeout(_TICK):
                     _take(board, *await news.get())
             except TimeoutError:
+                for feed in feeds:
+                    if feed.done():
+                        feed.result()
                 yield None
                 continue
             await asyncio.sleep(_TOGETHER)
