@@ -47,6 +47,8 @@ KINDS: Mapping[str, Kind] = {
     "Event": Kind("api/v1", "events"),
     "Deployment": Kind("apis/apps/v1", "deployments"),
     "ReplicaSet": Kind("apis/apps/v1", "replicasets"),
+    "Gateway": Kind("apis/gateway.networking.k8s.io/v1", "gateways"),
+    "HTTPRoute": Kind("apis/gateway.networking.k8s.io/v1", "httproutes"),
     "ImmutableRelease": Kind(_OURS, "immutablereleases"),
     "ReleaseRevision": Kind(_OURS, "releaserevisions"),
     "ReleaseAction": Kind(_OURS, "releaseactions"),

@@ -75,14 +75,20 @@ class Client:
     """Sends at a constant rate and writes down what came of every request."""
 
     def __init__(
-        self, host: str, port: int, path: str, out: TextIO, keep_alive: float = 0.0
+        self,
+        host: str,
+        port: int,
+        path: str,
+        out: TextIO,
+        keep_alive: float = 0.0,
+        name: str = "",
     ) -> None:
         # An address, never a name: looking names up is no part of what is measured.
         self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._address = (host, port)
         self._out = out
         self._payload = (
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {name or f'{host}:{port}'}\r\n"
             f"Connection: {'keep-alive' if keep_alive else 'close'}\r\n\r\n"
         ).encode()
         self._keep_alive = keep_alive
@@ -173,6 +179,7 @@ def main() -> None:
     parser.add_argument("--host", required=True, help="address to connect to")
     parser.add_argument("--port", type=int, default=80)
     parser.add_argument("--path", default="/")
+    parser.add_argument("--name", default="", help="host to ask for, if it is not the address")
     parser.add_argument("--rate", type=float, default=200.0, help="requests per second")
     parser.add_argument(
         "--keep-alive", type=float, default=0.0, help="seconds for which a connection is used again"
@@ -180,7 +187,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="file for a line per request")
     arguments = parser.parse_args()
     with arguments.out.open("w", encoding="utf-8") as out:
-        client = Client(arguments.host, arguments.port, arguments.path, out, arguments.keep_alive)
+        client = Client(
+            arguments.host,
+            arguments.port,
+            arguments.path,
+            out,
+            arguments.keep_alive,
+            arguments.name,
+        )
         asyncio.run(_run(client, arguments.rate))
 
 

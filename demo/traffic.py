@@ -28,6 +28,7 @@ class Traffic:
         port: int = 80,
         rate: float = RATE,
         keep_alive: float = 0.0,
+        name: str = "",
     ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         out = scratch / "requests.tsv"
@@ -38,7 +39,7 @@ class Traffic:
             [
                 *(sys.executable, "-m", "demo.load", "--host", host, "--port", str(port)),
                 *("--rate", str(rate), "--out", str(out)),
-                *("--keep-alive", str(keep_alive)),
+                *("--keep-alive", str(keep_alive), "--name", name),
             ],
             self._log,
             {},

@@ -32,6 +32,7 @@ from immutablerelease.health.prometheus import Servers
 from immutablerelease.runtime.controller import Controller, Memory
 from immutablerelease.runtime.events import Events
 from immutablerelease.runtime.execute import Executor
+from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.kubeapi import KubeApi
 from immutablerelease.runtime.lease import Elector
@@ -48,6 +49,7 @@ from immutablerelease.runtime.trust import TrustReader
 from immutablerelease.runtime.watching import Watching
 from immutablerelease.runtime.web import Web
 from immutablerelease.runtime.work import Work
+from immutablerelease.traffic.proof import Proofs, ask
 from immutablerelease.verification.verifier import Verifier
 
 log = logging.getLogger(__name__)
@@ -126,6 +128,11 @@ class App:
         )
         self.trust = TrustReader(api, options.namespace)
         self.observer = Observer(store, memory, self.prober, lambda: self.trust.known)
+        gateways = Gateways(api, self.observer.namespace_labels)
+        self.proofs: Proofs[Key] = Proofs(
+            find=gateways.doors, ask=partial(ask, session=http), on_change=self.queue.add
+        )
+        memory.gateways, memory.proofs = gateways, self.proofs
         prover = Prover(api, self.observer, self.verifier, self.trust, now, jitter)
         self.work = Work(
             resolve=prover.resolve, verify=prover.verify, on_result=self.queue.add, jitter=jitter
@@ -167,10 +174,12 @@ class App:
         self.controller = Controller(
             api=api,
             observer=self.observer,
-            executor=Executor(api, store),
+            executor=Executor(api, store, gateways),
             memory=memory,
             work=self.work,
             prober=self.prober,
+            proofs=self.proofs,
+            gateways=gateways,
             queue=self.queue,
             teller=Telling(self.events, metrics),
             now=now,
@@ -228,6 +237,7 @@ class App:
         """End what is under way."""
         await self.work.close()
         await self.prober.close()
+        await self.proofs.close()
         await self.verifier.close()
         await self.web.stop()
 

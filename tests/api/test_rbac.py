@@ -47,7 +47,7 @@ IN_NAMESPACES = [
     Ask("patch", OURS, "releaseactions/status"),
     Ask("get list watch create", "apps", "deployments"),
     Ask("patch", "apps", "deployments/scale"),
-    Ask("get list watch create patch", "", "services"),
+    Ask("get list watch create update patch", "", "services"),
     Ask("get list watch create patch delete", "gateway.networking.k8s.io", "httproutes"),
     Ask("get create delete", "", "configmaps"),
     Ask("get create delete", "", "secrets"),

@@ -81,6 +81,10 @@ class Shop:
         self.then_serves(revision)
         return self.release.await_good(revision.name)
 
+    def at_the_end(self, end: Callable[[], object]) -> None:
+        """Do something when the test is over."""
+        self._exits.callback(end)
+
     def given_users(self) -> Users:
         """Users who come all the time from now to the end of the test."""
         traffic = Traffic(self.release.address(), self._scratch, rate=RATE)

@@ -84,6 +84,21 @@ REASONS: Mapping[str, Explanation] = {
         "What serves fails, and its place is taken as soon as the revision to go back to runs.",
         "Traffic moves when the Pods of that revision are ready and pass the probes.",
     ),
+    "GatewayApiMissing": Explanation(
+        "The release asks for a gateway and the cluster has no Gateway API. Its Service "
+        "serves all the same.",
+        "Install the Gateway API, or take spec.traffic.gateway out; it is found within seconds.",
+    ),
+    "RouteNotAccepted": Explanation(
+        "The HTTPRoute is written, and what is to route by it has not accepted it.",
+        "kubectl get httproute {release} -o yaml shows what each parent says; no candidate gets "
+        "traffic before all of them accept it.",
+    ),
+    "RouteNotProven": Explanation(
+        "The HTTPRoute is accepted, and not every address of the gateway routes by it yet.",
+        "This takes as long as the gateway takes to take it up; the message names the address that "
+        "is asked.",
+    ),
     "NameConflict": Explanation(
         "An object that is not this release's has a name that it needs; it is never overwritten.",
         "Rename or delete that object, or rename the release.",

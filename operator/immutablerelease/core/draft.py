@@ -17,6 +17,7 @@ from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 from . import terms
 from .asked import Stage, asked
 from .plan import Event, EventType, Intent, MoveTraffic, Plan, Resolve, Verify
+from .shares import by_gateway
 from .signals import Health
 from .snapshot import DeploymentView, PodView, RouteRecord, Snapshot
 
@@ -103,8 +104,11 @@ class Draft:
 
     @property
     def route_taken(self) -> bool:
-        """Whether somebody else's Service stands where the release's should."""
-        return f"Service/{self.snapshot.release.metadata.name}" in self.snapshot.conflicts
+        """Whether somebody else's object stands where the route of the release should."""
+        name, taken = self.snapshot.release.metadata.name, self.snapshot.conflicts
+        if f"Service/{name}" in taken:
+            return True
+        return by_gateway(self.snapshot.release) and f"HTTPRoute/{name}" in taken
 
     def revision(self, name: str) -> Revision:
         """A recorded revision, as it was observed."""

@@ -20,7 +20,7 @@ from .snapshot import RouteRecord
 
 @dataclass(frozen=True)
 class MoveTraffic:
-    """Point the Service of the release at a revision, in one write.
+    """Send the traffic of the release as a record has it, in one write.
 
     Applied only after a live read found a ready Pod of the revision, and the Service with the
     record that the decision was made on: else something was not observed yet, and it is decided
@@ -32,7 +32,13 @@ class MoveTraffic:
 
 @dataclass(frozen=True)
 class EnsureService:
-    """Bring ports of the release's Service up to date without touching where it points."""
+    """Bring the Service and the HTTPRoute of the release up to date without moving traffic.
+
+    An HTTPRoute that the release does not ask for is deleted.
+    """
+
+    # Whether what had the traffic before has answered all that it was asked.
+    drained: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,9 @@ class RecordRevision:
 
 @dataclass(frozen=True)
 class StartRevision:
-    """Create the Deployment and the Service of a verified revision, whichever is missing.
+    """Create the Deployment of a verified revision if it is missing, and write its Service.
 
-    One that exists is left as it is: a template is never updated, a size only by `Scale`.
+    A Deployment that exists is left as it is: a template is never updated, a size only by `Scale`.
     """
 
     revision: str

@@ -99,6 +99,10 @@ class GatewayView:
     accepted: bool = False
     # Whether every address of every parent answers by this configuration.
     proven: bool = False
+    # Whether the cluster has the kinds of the Gateway API.
+    installed: bool = True
+    # What had the traffic before and is still named, at weight 0.
+    leaving: str | None = None
     # What is missing, for a message.
     message: str = ""
 
@@ -175,6 +179,8 @@ class Snapshot:
     route: Route = field(default_factory=lambda: Route(None, None))
     # Revisions whose own Service exists.
     services: frozenset[str] = frozenset()
+    # Those of them whose Service has other ports than its manifest names.
+    outdated: frozenset[str] = frozenset()
     actions: tuple[Action, ...] = ()
     # Those that were answered, the oldest answer first.
     answered: tuple[Action, ...] = ()

@@ -51,6 +51,11 @@ SECRETS: Final = Kind("", "v1", "secrets", "Secret")
 NAMESPACES: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
 EVENTS: Final = Kind("events.k8s.io", "v1", "events", "Event")
+HTTP_ROUTES: Final = Kind("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
+GATEWAYS: Final = Kind("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
+GATEWAY_CLASSES: Final = Kind(
+    "gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False
+)
 LEASES: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
 

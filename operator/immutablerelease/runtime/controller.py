@@ -30,10 +30,13 @@ from immutablerelease.core.snapshot import (
 )
 from immutablerelease.health.prober import Prober, Target
 from immutablerelease.health.prometheus import Names
+from immutablerelease.traffic.proof import Proof, Proofs
 
+from .children import NameTaken, belongs, is_ours
 from .client import (
     CONFIG_MAPS,
     DEPLOYMENTS,
+    HTTP_ROUTES,
     REVISIONS,
     SECRETS,
     SERVICES,
@@ -46,20 +49,23 @@ from .client import (
     NotFound,
     Unavailable,
 )
-from .execute import Executor, MovedMeanwhile, NameTaken, NotReady, StillRouted, belongs
+from .execute import Executor, StillRouted
+from .gateways import Gateways
 from .happened import Happened, Unsure, happened
 from .key import Key
-from .observe import Observer, is_ours
+from .observe import Observer
 from .queue import WorkQueue
 from .recording import Recording
+from .routing import GatewayMissing, MovedMeanwhile, NotReady
 from .work import Work
 
 log = logging.getLogger(__name__)
 
 _KINDS: Mapping[str, Kind] = {
-    kind.kind: kind for kind in (SERVICES, DEPLOYMENTS, REVISIONS, CONFIG_MAPS, SECRETS)
+    kind.kind: kind
+    for kind in (SERVICES, DEPLOYMENTS, REVISIONS, CONFIG_MAPS, SECRETS, HTTP_ROUTES)
 }
-# How soon to look again whether a name that was taken is free.
+# How soon to look again whether a name that was taken is free, or the Gateway API installed.
 CONFLICT_DELAY = 15.0
 
 
@@ -87,6 +93,8 @@ class Memory:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.work: Work | None = None
+        self.proofs: Proofs[Key] | None = None
+        self.gateways: Gateways | None = None
         self.recording = Recording(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
@@ -106,6 +114,14 @@ class Memory:
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
         return {**self._refusals.get(key, {}), **self.recording.refusals(key)}
+
+    def proof(self, key: Key) -> Proof | None:
+        """What was found out of how its gateways route."""
+        return self.proofs.state(key) if self.proofs else None
+
+    def gateway_installed(self) -> bool:
+        """Whether the cluster has the kinds of the Gateway API."""
+        return self.gateways is None or self.gateways.installed
 
     def taken(self, key: Key, name: str) -> None:
         """An object is in the way."""
@@ -142,6 +158,8 @@ class Controller:
         memory: Memory,
         work: Work,
         prober: Prober[Key],
+        proofs: Proofs[Key],
+        gateways: Gateways,
         queue: WorkQueue[Key],
         teller: Teller,
         now: Callable[[], datetime],
@@ -155,6 +173,8 @@ class Controller:
         self._memory = memory
         self._work = work
         self._prober = prober
+        self._proofs = proofs
+        self._gateways = gateways
         self._queue = queue
         self._teller = teller
         self._now = now
@@ -187,10 +207,14 @@ class Controller:
         if snapshot is None or snapshot.release.metadata.going:
             self._forget(key)
             return "gone"
+        if not snapshot.route.gateway.installed:
+            await self._gateways.look(key.namespace)
+            snapshot = self._observer.snapshot(key) or snapshot
         self._settle_unsure(key, snapshot)
         plan = decide(snapshot, self._now())
         self._work.begin(key, plan, snapshot)
         self._watch_probes(key, plan, snapshot)
+        self._proofs.watch(key, self._observer.question(key, snapshot))
         applied: list[Intent] = []
         try:
             if not await self._apply(key, plan, snapshot, applied):
@@ -211,6 +235,11 @@ class Controller:
                 await self._executor.carry_out(snapshot, intent)
             except (NotReady, MovedMeanwhile, StillRouted) as error:
                 log.info("%s: not done, decided anew: %s", key, error)
+                return False
+            except GatewayMissing:
+                self._gateways.installed = False
+                self._unsure.pop(key, None)
+                applied.append(intent)
                 return False
             except NameTaken as error:
                 self._memory.taken(key, error.object)
@@ -254,7 +283,7 @@ class Controller:
         self._teller.recorded(key, snapshot, plan)
         if snapshot.refusals:
             self._memory.settle_refusals(key)
-        if snapshot.conflicts:
+        if snapshot.conflicts or not snapshot.route.gateway.installed:
             self._queue.add_after(key, CONFLICT_DELAY)
         if plan.intents:
             # The store knows our own writes already, so their watch events will not come again.
@@ -286,6 +315,7 @@ class Controller:
         self._memory.forget(key)
         self._work.forget(key)
         self._prober.forget(key)
+        self._proofs.forget(key)
         self._teller.gone(key)
 
 

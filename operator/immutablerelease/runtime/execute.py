@@ -3,8 +3,7 @@
 What comes later in a plan was decided on the assumption that what comes earlier took effect.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from immutablerelease.api.meta import (
@@ -14,7 +13,7 @@ from immutablerelease.api.meta import (
     RELEASE_LABEL,
     REVISION_LABEL,
 )
-from immutablerelease.api.objects import Revision, owner
+from immutablerelease.api.objects import owner
 from immutablerelease.core import terms
 from immutablerelease.core.plan import (
     DeleteAction,
@@ -30,60 +29,43 @@ from immutablerelease.core.plan import (
     WriteReleaseStatus,
     WriteRevisionStatus,
 )
-from immutablerelease.core.shares import receivers, selection
-from immutablerelease.core.snapshot import EVERY, PodView, RouteRecord, Snapshot
+from immutablerelease.core.snapshot import Snapshot
 from immutablerelease.immutability.workload import deployment
-from immutablerelease.traffic.service import read_route, release_service, revision_service
+from immutablerelease.traffic.service import offers, revision_service
 
+from .children import Children
 from .client import (
     ACTIONS,
     CONFIG_MAPS,
     DEPLOYMENTS,
-    PODS,
     RELEASES,
     REVISIONS,
     SECRETS,
     SERVICES,
-    AlreadyExists,
     Api,
     Kind,
     NotFound,
-    Object,
 )
-from .observe import is_ours
-from .pods import pod_view
+from .gateways import Gateways
+from .routing import Routing
 from .store import Store
-
-
-class NotReady(Exception):
-    """A live read found no ready Pod where the traffic was to go; decide anew."""
-
-
-class MovedMeanwhile(Exception):
-    """A live read found a move of traffic that the decision knows nothing of; decide anew."""
 
 
 class StillRouted(Exception):
     """A live read found that traffic goes to what was to be made smaller; decide anew."""
 
 
-class NameTaken(Exception):
-    """An object that is not this release's has the name of one that the operator needs."""
-
-    def __init__(self, kind: Kind, name: str) -> None:
-        super().__init__(f"{kind.kind}/{name}")
-        self.object = f"{kind.kind}/{name}"
-
-
 class Executor:
     """Carries out intents for one release at a time."""
 
-    def __init__(self, api: Api, store: Store) -> None:
+    def __init__(self, api: Api, store: Store, gateways: Gateways) -> None:
         self._api = api
         self._store = store
+        self._children = Children(api, store)
+        self._routing = Routing(api, self._children, gateways)
         self._steps: Mapping[type, Callable[[Snapshot, Any], Awaitable[None]]] = {
             MoveTraffic: self._move_traffic,
-            EnsureService: self._ensure_service,
+            EnsureService: self._keep_route,
             RecordRevision: self._record_revision,
             StartRevision: self._start_revision,
             Scale: self._scale,
@@ -100,61 +82,19 @@ class Executor:
 
         Raises:
             ApiError, NotReady, MovedMeanwhile, StillRouted, NameTaken: It did not happen.
+            GatewayMissing: All of it happened that can without the Gateway API.
         """
         await self._steps[type(intent)](snapshot, intent)
 
     async def _move_traffic(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
-        release, record = snapshot.release, intent.record
-        namespace, name = release.metadata.namespace, release.metadata.name
-        selector = f"{RELEASE_LABEL}={name}"
-        pods, found = await asyncio.gather(
-            self._api.list(PODS, namespace, selector=selector),
-            self._check_name(snapshot, SERVICES, name),
-        )
-        self._check_pods(snapshot, record, pods)
-        await self._direct(
-            snapshot,
-            release_service(release, record, terms.ports(snapshot, record.revision)),
-            found,
-        )
+        await self._routing.move(snapshot, intent.record)
 
-    @staticmethod
-    def _check_pods(snapshot: Snapshot, record: RouteRecord, pods: Iterable[Object]) -> None:
-        running: dict[str, list[PodView]] = {}
-        for pod in pods:
-            revision = pod["metadata"]["labels"].get(REVISION_LABEL, "")
-            running.setdefault(revision, []).append(pod_view(pod))
-        for revision in receivers(record):
-            if not any(pod.serving for pod in running.get(revision, ())):
-                raise NotReady(f"no Pod of {revision} is ready")
-        if selection(snapshot.release, record) == EVERY:
-            for revision in running.keys() - {record.revision, record.candidate}:
-                if any(not pod.deleting for pod in running[revision]):
-                    raise NotReady(f"Pods of {revision} would get traffic too")
-
-    async def _ensure_service(self, snapshot: Snapshot, intent: EnsureService) -> None:
-        record = snapshot.route.record
-        if record is not None:
-            found = await self._check_name(snapshot, SERVICES, snapshot.release.metadata.name)
-            ports = terms.ports(snapshot, record.revision)
-            await self._direct(snapshot, release_service(snapshot.release, record, ports), found)
-
-    async def _direct(
-        self, snapshot: Snapshot, service: dict[str, Any], found: Object | None
-    ) -> None:
-        """Write the Service of the release over the one that was decided on, and no other."""
-        if found is not None:
-            if read_route(snapshot.release, found, ()).record != snapshot.route.record:
-                name = found["metadata"]["name"]
-                raise MovedMeanwhile(f"the record on Service {name} is another one by now")
-            # Nor may it move between the read and the write: a process that was frozen and thawed
-            # would undo what another one decided since.
-            service["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-        await self._apply(SERVICES, service)
+    async def _keep_route(self, snapshot: Snapshot, intent: EnsureService) -> None:
+        await self._routing.keep(snapshot, drained=intent.drained)
 
     async def _record_revision(self, snapshot: Snapshot, intent: RecordRevision) -> None:
         release = snapshot.release.metadata
-        await self._create(
+        await self._children.create(
             snapshot,
             REVISIONS,
             {
@@ -177,13 +117,17 @@ class Executor:
     async def _start_revision(self, snapshot: Snapshot, intent: StartRevision) -> None:
         revision = snapshot.revisions[intent.revision]
         ports = terms.ports(snapshot, intent.revision)
-        await self._create(snapshot, SERVICES, revision_service(snapshot.release, revision, ports))
-        await self._create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
+        service = revision_service(snapshot.release, revision, ports)
+        found = await self._children.create(snapshot, SERVICES, service)
+        if found is not None and not offers(found, ports):
+            spec = {**found["spec"], "ports": service["spec"]["ports"]}
+            await self._children.replace(SERVICES, {**found, "spec": spec})
+        await self._children.create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
 
     async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:
         namespace = snapshot.release.metadata.namespace
-        if intent.unless_routed and await self._routed(snapshot, intent.revision):
-            raise StillRouted(f"the Service of the release points at {intent.revision}")
+        if intent.unless_routed and await self._routing.leads_to(snapshot, intent.revision):
+            raise StillRouted(f"traffic of the release goes to {intent.revision}")
         scale = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",
@@ -194,24 +138,16 @@ class Executor:
         # The answer is a Scale: without a look the next decision would be made on the old size.
         self._store.put(DEPLOYMENTS, await self._api.get(DEPLOYMENTS, namespace, intent.revision))
 
-    async def _routed(self, snapshot: Snapshot, revision: str) -> bool:
-        release = snapshot.release.metadata
-        try:
-            service = await self._api.get(SERVICES, release.namespace, release.name)
-        except NotFound:
-            return False
-        return read_route(snapshot.release, service, ()).selected in (revision, EVERY)
-
     async def _delete_revision(self, snapshot: Snapshot, intent: DeleteRevision) -> None:
         revision = snapshot.revisions[intent.name]
-        await self._delete(REVISIONS, revision.metadata.namespace, intent.name)
+        await self._children.delete(REVISIONS, revision.metadata.namespace, intent.name)
 
     async def _delete_frozen(self, snapshot: Snapshot, intent: DeleteFrozen) -> None:
         kind = CONFIG_MAPS if intent.kind == "ConfigMap" else SECRETS
-        await self._delete(kind, snapshot.release.metadata.namespace, intent.name)
+        await self._children.delete(kind, snapshot.release.metadata.namespace, intent.name)
 
     async def _delete_action(self, snapshot: Snapshot, intent: DeleteAction) -> None:
-        await self._delete(ACTIONS, snapshot.release.metadata.namespace, intent.name)
+        await self._children.delete(ACTIONS, snapshot.release.metadata.namespace, intent.name)
 
     async def _write_revision_status(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
         await self._write_status(snapshot, REVISIONS, intent.name, intent.status.wire())
@@ -240,47 +176,3 @@ class Executor:
         except NotFound:
             # Deleted meanwhile: there is nothing left to tell about.
             return
-
-    async def _apply(self, kind: Kind, obj: Object) -> None:
-        self._store.put(kind, await self._api.apply(kind, obj["metadata"]["namespace"], obj))
-
-    async def _create(self, snapshot: Snapshot, kind: Kind, obj: Object) -> None:
-        """Create an object that is never changed; one that is there must be this release's."""
-        metadata = obj["metadata"]
-        try:
-            self._store.put(kind, await self._api.create(kind, metadata["namespace"], obj))
-        except AlreadyExists:
-            await self._check_name(snapshot, kind, metadata["name"])
-
-    async def _check_name(self, snapshot: Snapshot, kind: Kind, name: str) -> Object | None:
-        """The object of that name, if there is one; it is this release's."""
-        try:
-            found = await self._api.get(kind, snapshot.release.metadata.namespace, name)
-        except NotFound:
-            return None
-        if not is_ours(found) or not belongs(found, snapshot):
-            raise NameTaken(kind, name)
-        self._store.put(kind, found)
-        return found
-
-    async def _delete(self, kind: Kind, namespace: str, name: str) -> None:
-        known = self._store.get(kind, namespace, name)
-        try:
-            uid = known["metadata"]["uid"] if known else None
-            await self._api.delete(kind, namespace, name, uid=uid)
-        except NotFound:
-            pass
-        if known:
-            self._store.remove(kind, known)
-
-
-def belongs(obj: Object, snapshot: Snapshot) -> bool:
-    """Whether an object carries this very release, not an earlier one of the same name."""
-    uids = {snapshot.release.metadata.uid}
-    uids |= {revision.metadata.uid for revision in _revisions(snapshot)}
-    owners = obj["metadata"].get("ownerReferences") or ()
-    return any(reference["uid"] in uids for reference in owners)
-
-
-def _revisions(snapshot: Snapshot) -> tuple[Revision, ...]:
-    return tuple(snapshot.revisions.values())

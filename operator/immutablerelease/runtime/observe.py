@@ -1,34 +1,42 @@
 """Builds the snapshot of one release from the store; asks nobody."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, REVISION_LABEL
+from immutablerelease.api.meta import REVISION_LABEL
 from immutablerelease.api.objects import Action, Release, Revision
 from immutablerelease.api.policy import Policy
+from immutablerelease.core import terms
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.snapshot import (
     DeploymentView,
+    GatewayView,
     PodView,
     ProbeStates,
     Resolution,
+    Route,
     Snapshot,
     Unresolved,
     VerdictView,
 )
 from immutablerelease.immutability.workload import difference, pod_template
-from immutablerelease.traffic.service import read_route
+from immutablerelease.traffic.acceptance import MISSING, newest, view
+from immutablerelease.traffic.gateway import Backends, token
+from immutablerelease.traffic.proof import Proof, Question
+from immutablerelease.traffic.service import offers, read_route
 from immutablerelease.verification.matching import policies_hash
 from immutablerelease.verification.trust import NO_TRUST, Trust
 
+from .children import is_ours
 from .client import (
     ACTIONS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    HTTP_ROUTES,
     NAMESPACES,
     PODS,
     POLICIES,
@@ -57,6 +65,12 @@ class Findings(Protocol):
 
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
+
+    def proof(self, key: Key) -> Proof | None:
+        """What was found out of how its gateways route."""
+
+    def gateway_installed(self) -> bool:
+        """Whether the cluster has the kinds of the Gateway API."""
 
 
 class Probes(Protocol):
@@ -121,7 +135,7 @@ class Observer:
         revisions = self._revisions(key)
         pods = self._pods(key)
         pending, answered = self._actions(key)
-        return Snapshot(
+        snapshot = Snapshot(
             release=release,
             template_hash=self._template_hash(release),
             revisions=revisions,
@@ -141,6 +155,43 @@ class Observer:
             refusals=self._findings.refusals(key),
             frozen=_frozen(revisions.values()),
         )
+        return replace(
+            snapshot,
+            route=self._with_gateway(key, snapshot),
+            outdated=self._outdated(key, snapshot),
+        )
+
+    def question(self, key: Key, snapshot: Snapshot) -> Question | None:
+        """What is to be proven of its HTTPRoute, if there is one to be asked for."""
+        route, gateway = self._http_route(key), snapshot.release.spec.traffic.gateway
+        seen = snapshot.route.gateway
+        if route is None or gateway is None or seen.record is None or not seen.faithful:
+            return None
+        return Question(token(route), key.namespace, gateway)
+
+    def _with_gateway(self, key: Key, snapshot: Snapshot) -> Route:
+        """The newest record of Service and HTTPRoute is the truth."""
+        route, found = snapshot.route, self._http_route(key)
+        asked = snapshot.release.spec.traffic.gateway is not None
+        if found is None and not asked:
+            return route
+        if asked and not self._findings.gateway_installed():
+            return replace(route, gateway=GatewayView(installed=False, message=MISSING))
+        backends = Backends(lambda name: terms.ports(snapshot, name), snapshot.services)
+        gateway = view(snapshot.release, found, backends, self._findings.proof(key))
+        return replace(route, record=newest(route.record, gateway.record), gateway=gateway)
+
+    def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
+        services = {obj["metadata"]["name"]: obj for obj in self._store.of_release(SERVICES, *key)}
+        return frozenset(
+            name
+            for name in snapshot.revisions.keys() & services.keys()
+            if not offers(services[name], terms.ports(snapshot, name))
+        )
+
+    def _http_route(self, key: Key) -> Object | None:
+        obj = self._store.get(HTTP_ROUTES, key.namespace, key.name)
+        return obj if obj and is_ours(obj) else None
 
     def _policies(self, namespace: str) -> str:
         policies = self.policies()
@@ -225,12 +276,6 @@ def _frozen(revisions: Iterable[Revision]) -> frozenset[str]:
     return frozenset(
         f"{config.kind}/{config.name}" for revision in revisions for config in revision.spec.config
     )
-
-
-def is_ours(obj: Object) -> bool:
-    """Whether the operator made an object."""
-    labels = obj["metadata"].get("labels") or {}
-    return bool(labels.get(MANAGED_BY_LABEL) == MANAGER)
 
 
 def deployment_view(obj: Object, revision: Revision | None) -> DeploymentView:

@@ -34,6 +34,7 @@ from immutablerelease.verification.reverification import stands_for, wants_rever
 from immutablerelease.verification.verdict import ImageUse
 from immutablerelease.verification.verifier import Verifier
 
+from .children import NameTaken, is_ours
 from .client import (
     CONFIG_MAPS,
     SECRETS,
@@ -45,8 +46,7 @@ from .client import (
     NotFound,
     Object,
 )
-from .execute import NameTaken
-from .observe import Observer, is_ours
+from .observe import Observer
 from .trust import TrustReader
 
 log = logging.getLogger(__name__)

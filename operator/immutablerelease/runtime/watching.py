@@ -22,6 +22,7 @@ from .client import (
     ACTIONS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    HTTP_ROUTES,
     NAMESPACES,
     PODS,
     POLICIES,
@@ -31,6 +32,7 @@ from .client import (
     Api,
     ApiError,
     Kind,
+    NotFound,
 )
 from .key import Key
 from .liveness import Watches
@@ -39,8 +41,10 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 # Children carry the label of their release; the rest is watched whole.
-CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES, HTTP_ROUTES)
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
+# Kinds that a cluster may lack. kopf watches them from when they are there.
+OPTIONAL = (HTTP_ROUTES,)
 RESYNC_SECONDS = 600.0
 # Between two attempts to list everything: the first pause, and the longest.
 FIRST_PAUSE = 1.0
@@ -192,9 +196,13 @@ class Watching:
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
         mark = self._store.mark()
-        live = await self._api.list(
-            kind, namespace, selector=RELEASE_LABEL if kind in CHILDREN else ""
-        )
+        selector = RELEASE_LABEL if kind in CHILDREN else ""
+        try:
+            live = await self._api.list(kind, namespace, selector=selector)
+        except NotFound:
+            if kind not in OPTIONAL:
+                raise
+            live = []
         news = [obj for obj in live if self._store.put(kind, obj)]
         gone = self._store.prune(kind, namespace, live, since=mark)
         self._watches.listed(kind.plural, news=bool(news))

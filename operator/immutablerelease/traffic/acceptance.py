@@ -5,14 +5,16 @@ Conditions: https://gateway-api.sigs.k8s.io/reference/spec/#routeparentstatus
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from immutablerelease.api.meta import ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release
 from immutablerelease.api.release import ParentReference
-from immutablerelease.core.snapshot import RouteRecord
+from immutablerelease.core.snapshot import GatewayView, RouteRecord
 
-from .gateway import parent_reference
+from .gateway import MIRRORING, Backends, http_route, parent_reference, token
+from .proof import Proof
 from .service import read_record
 
 Object = Mapping[str, Any]
@@ -39,9 +41,63 @@ _DIRECTING: Final = frozenset(
 )
 
 
+MISSING: Final = (
+    "the cluster does not have the Gateway API: install its kinds, or take spec.traffic.gateway out"
+)
+
+
+def view(
+    release: Release, route: Object | None, backends: Backends, proof: Proof | None
+) -> GatewayView:
+    """What the HTTPRoute of a release says, and what is made of it."""
+    if route is None:
+        return GatewayView(message="there is no HTTPRoute yet")
+    record = recorded(route)
+    if record is None or release.spec.traffic.gateway is None:
+        return GatewayView(record=record, faithful=False, message="the HTTPRoute is to be changed")
+    form = _form(release, record, route, backends)
+    if form is None:
+        return GatewayView(record=record, faithful=False, message="the HTTPRoute was changed")
+    complaint = unaccepted(release, route)
+    if not form.mirrors:
+        complaint = f"no GatewayClass of its parents says that it supports {MIRRORING}"
+    known = proof if proof is not None and proof.token == token(route) else None
+    unproven = known.message if known is not None else "the gateway was not asked yet"
+    return GatewayView(
+        record=record,
+        accepted=not complaint,
+        proven=known is not None and known.proven,
+        leaving=None if form.drained else record.previous,
+        message=complaint or unproven,
+    )
+
+
+@dataclass(frozen=True)
+class _Form:
+    """In which of the forms that one record has an HTTPRoute was written."""
+
+    mirrors: bool
+    drained: bool
+
+
+def _form(release: Release, record: RouteRecord, route: Object, backends: Backends) -> _Form | None:
+    for mirrors in (True, False):
+        for drained in (True, False):
+            may = replace(backends, mirrors=mirrors)
+            if faithful(route, http_route(release, record, may, drained=drained)):
+                return _Form(mirrors, drained)
+    return None
+
+
 def recorded(route: Object) -> RouteRecord | None:
     """The record on an HTTPRoute."""
     return read_record((route["metadata"].get("annotations") or {}).get(ROUTE_ANNOTATION))
+
+
+def newest(one: RouteRecord | None, other: RouteRecord | None) -> RouteRecord | None:
+    """The record that was written last; where two objects carry one, both are of one decision."""
+    known = [record for record in (one, other) if record is not None]
+    return max(known, key=lambda record: record.at, default=None)
 
 
 def faithful(found: Object, wanted: Object) -> bool:

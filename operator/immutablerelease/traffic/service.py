@@ -118,6 +118,11 @@ def read_record(text: str | None) -> RouteRecord | None:
         return None
 
 
+def offers(service: Object, ports: Iterable[ServicePort]) -> bool:
+    """Whether a Service has these ports; what somebody added leads to the same Pods."""
+    return set(ports) <= set(_ports(service))
+
+
 def _ports(service: Object) -> tuple[ServicePort, ...]:
     """Ports of a Service; one that no release could have asked for is passed over."""
     ports = []

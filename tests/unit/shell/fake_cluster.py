@@ -14,6 +14,7 @@ from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.runtime.client import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    HTTP_ROUTES,
     PODS,
     RELEASES,
     SERVICES,
@@ -42,6 +43,10 @@ class FakeCluster:
         self.interrupt: Callable[[int, bool], None] = lambda number, done: None
         # Revision -> state of its containers, for Pods that do not work.
         self.sick: dict[str, Object] = {}
+        # Plurals of kinds that are not installed.
+        self.absent: set[str] = set()
+        # Whether gateways accept what they are asked.
+        self.accepts = True
         self._version = 0
         self._uid = 0
         self._watches: list[tuple[Kind, asyncio.Queue[Object]]] = []
@@ -56,6 +61,7 @@ class FakeCluster:
             raise NotFound(f'{resource} "{name}" not found') from None
 
     async def list(self, kind: Kind, namespace: str | None, *, selector: str = "") -> list[Object]:
+        self._served(kind)
         wanted = [part.partition("=") for part in selector.split(",") if part]
         return [
             deepcopy(obj)
@@ -74,6 +80,7 @@ class FakeCluster:
     async def apply(
         self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
     ) -> Object:
+        self._served(kind)
         name = (kind.plural, namespace, obj["metadata"]["name"])
         if subresource and name not in self.objects:
             raise NotFound(f"no {kind.kind} {name}")
@@ -143,6 +150,10 @@ class FakeCluster:
             if labelled and here and _selected(obj, fields):
                 yield event
 
+    def _served(self, kind: Kind) -> None:
+        if kind.plural in self.absent:
+            raise NotFound("the server could not find the requested resource")
+
     def _announce(self, type_: str, plural: str, obj: Object) -> None:
         for kind, queue in self._watches:
             if kind.plural == plural:
@@ -200,9 +211,23 @@ class FakeCluster:
         """Let the deployment, kubelet and endpoint slice controllers act."""
         for deployment in self.of(DEPLOYMENTS):
             self._run_pods(deployment)
+        for route in self.of(HTTP_ROUTES):
+            self._accept(route)
         for service in self.of(SERVICES):
             if RELEASE_LABEL in service["metadata"].get("labels", {}):
                 self._slice(service)
+
+    def _accept(self, route: Object) -> None:
+        observed = route["metadata"]["generation"]
+        accepted = {"type": "Accepted", "status": str(self.accepts), "reason": "Because"}
+        resolved = {"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs"}
+        conditions = [{**one, "observedGeneration": observed} for one in (accepted, resolved)]
+        parents = [
+            {"parentRef": parent, "controllerName": "fake", "conditions": conditions}
+            for parent in route["spec"]["parentRefs"]
+        ]
+        if (route.get("status") or {}).get("parents") != parents:
+            self.put(HTTP_ROUTES, {**route, "status": {"parents": parents}})
 
     def _run_pods(self, deployment: Object) -> None:
         metadata = deployment["metadata"]

@@ -17,6 +17,7 @@ from immutablerelease.runtime.client import (
     ACTIONS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
+    HTTP_ROUTES,
     PODS,
     POLICIES,
     RELEASES,
@@ -25,15 +26,27 @@ from immutablerelease.runtime.client import (
 )
 from immutablerelease.runtime.controller import Controller, Memory
 from immutablerelease.runtime.execute import Executor
+from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.queue import WorkQueue
 from immutablerelease.runtime.store import Store
+from immutablerelease.traffic.proof import Proof, Question
 
 from .fake_cluster import FakeCluster
 
 KEY = Key("demo", "shop")
-SEEN = (POLICIES, RELEASES, REVISIONS, ACTIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+SEEN = (
+    POLICIES,
+    RELEASES,
+    REVISIONS,
+    ACTIONS,
+    DEPLOYMENTS,
+    SERVICES,
+    PODS,
+    ENDPOINT_SLICES,
+    HTTP_ROUTES,
+)
 
 
 def manifest(version: str = "v1", **spec: Any) -> dict[str, Any]:
@@ -59,12 +72,32 @@ def template(version: str) -> dict[str, Any]:
     return {"spec": {"containers": [{"name": "app", "image": f"registry.test/app:{version}"}]}}
 
 
+class Proven:
+    """Gateways that route by whatever was written last."""
+
+    def __init__(self) -> None:
+        self.lags = False
+        self._asked: Question | None = None
+
+    def watch(self, key: Key, question: Question | None) -> None:
+        self._asked = question
+
+    def state(self, key: Key) -> Proof | None:
+        if self._asked is None:
+            return None
+        return Proof(self._asked.token, not self.lags, "an address is late" if self.lags else "")
+
+    def forget(self, key: Key) -> None:
+        self._asked = None
+
+
 @dataclass
 class Instant:
     """Background work and probes whose results are there at once."""
 
     refused: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
+    proofs: Proven = field(default_factory=Proven)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     # How long a verdict stands; for good where nothing is said.
     every: timedelta | None = None
@@ -174,13 +207,17 @@ class Operator:
         memory.work = self.outside  # type: ignore[assignment]
         observer = Observer(self.store, memory, self.outside)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=random.Random(0))  # noqa: S311 (not for secrets)
+        gateways = Gateways(self.cluster, lambda namespace: {})
+        memory.gateways, memory.proofs = gateways, self.outside.proofs  # type: ignore[assignment]
         self.controller = Controller(
             api=self.cluster,
             observer=observer,
-            executor=Executor(self.cluster, self.store),
+            executor=Executor(self.cluster, self.store, gateways),
             memory=memory,
             work=self.outside,  # type: ignore[arg-type]
             prober=self.outside,  # type: ignore[arg-type]
+            proofs=self.outside.proofs,  # type: ignore[arg-type]
+            gateways=gateways,
             queue=self.queue,
             teller=self.told,
             now=lambda: self.outside.now,

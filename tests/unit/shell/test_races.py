@@ -11,8 +11,10 @@ from immutablerelease.core.plan import EnsureService, MoveTraffic
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
 from immutablerelease.runtime.client import RELEASES, SERVICES, Conflict, Kind, Object
 from immutablerelease.runtime.controller import probe_ports
-from immutablerelease.runtime.execute import Executor, MovedMeanwhile
+from immutablerelease.runtime.execute import Executor
+from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.observe import Observer
+from immutablerelease.runtime.routing import MovedMeanwhile
 from immutablerelease.runtime.store import Store
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import KEY, Instant, Operator, manifest, template
@@ -48,6 +50,11 @@ async def two_versions(cluster: FakeCluster, operator: Operator) -> tuple[str, s
     return first, second
 
 
+def executor(cluster: FakeCluster, store: Store) -> Executor:
+    """Another process that writes to the same cluster."""
+    return Executor(cluster, store, Gateways(cluster, lambda namespace: {}))
+
+
 def back_to(name: str, seen: Snapshot) -> MoveTraffic:
     record = seen.route.record
     assert record is not None
@@ -60,9 +67,9 @@ async def test_a_move_that_was_not_observed_yet_is_not_undone_by_an_older_decisi
 ) -> None:
     first, second = await two_versions(cluster, operator)
     seen = snapshot(operator)
-    await Executor(cluster, Store()).carry_out(seen, back_to(first, seen))
+    await executor(cluster, Store()).carry_out(seen, back_to(first, seen))
     with pytest.raises(MovedMeanwhile):
-        await Executor(cluster, operator.store).carry_out(seen, back_to(second, seen))
+        await executor(cluster, operator.store).carry_out(seen, back_to(second, seen))
     assert cluster.serving() == first
     assert snapshot(operator).route.selected == first, "what was found is decided on next"
 
@@ -72,9 +79,9 @@ async def test_ports_are_not_set_over_a_move_that_was_not_observed_yet(
 ) -> None:
     first, _ = await two_versions(cluster, operator)
     seen = snapshot(operator)
-    await Executor(cluster, Store()).carry_out(seen, back_to(first, seen))
+    await executor(cluster, Store()).carry_out(seen, back_to(first, seen))
     with pytest.raises(MovedMeanwhile):
-        await Executor(cluster, operator.store).carry_out(seen, EnsureService())
+        await executor(cluster, operator.store).carry_out(seen, EnsureService())
     assert cluster.serving() == first
 
 
@@ -102,7 +109,7 @@ async def test_a_move_is_not_made_over_one_that_came_after_the_live_read() -> No
     service["metadata"]["annotations"] = {"somebody": "else"}
     cluster.moves = service
     with pytest.raises(Conflict):
-        await Executor(cluster, operator.store).carry_out(seen, back_to(first, seen))
+        await executor(cluster, operator.store).carry_out(seen, back_to(first, seen))
     assert cluster.serving() != first
 
 

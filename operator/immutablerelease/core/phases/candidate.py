@@ -23,8 +23,8 @@ from .demand import (
     size,
 )
 from .route import PROMOTED, settle
-from .sharing import broken, shares
-from .shifting import add, shift
+from .sharing import broken, in_effect, shares
+from .shifting import add, awaited, shift
 from .verified import proven
 
 AWAITING = "passed its probes and waits for a ReleaseAction Promote"
@@ -101,7 +101,9 @@ def _missing(draft: Draft, name: str) -> str:
         return f"{len(serving)} of {needed} Pods ready{signals.waiting_for(pods)}"
     states = draft.snapshot.probes.get(name, {})
     pending = signals.pending_probes(serving, draft.probes(name), states)
-    return f"probe {', '.join(pending)} has not passed" if pending else "nothing is missing"
+    if pending:
+        return f"probe {', '.join(pending)} has not passed"
+    return "nothing is missing" if in_effect(draft) else f"it waits for {awaited(draft)}"
 
 
 def _await_ready(draft: Draft, name: str) -> None:

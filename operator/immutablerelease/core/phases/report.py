@@ -11,12 +11,13 @@ from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import REFUSED, Draft
 from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
+from ..shares import by_gateway
 from ..snapshot import Unresolved
 from . import target as targets
 from .candidate import AWAITING
 from .demand import awaiting_promotion, next_step, steps
 from .route import REVOKED
-from .sharing import crowded
+from .sharing import crowded, in_effect
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,16 @@ def changed_statuses(draft: Draft) -> Iterator[Intent]:
 
 def summarise(draft: Draft) -> Summary:
     """Where the release is; the first thing that stands in the way of being ready."""
-    views = (_conflict, _failing, _reverting, _distrusted, _unresolved, _refused, _in_flight)
+    views = (
+        _conflict,
+        _failing,
+        _reverting,
+        _distrusted,
+        _unresolved,
+        _refused,
+        _in_flight,
+        _unrouted,
+    )
     for view in views:
         summary = view(draft)
         if summary is not None:
@@ -203,6 +213,17 @@ def _in_flight(draft: Draft) -> Summary | None:
     return Summary(ReleasePhase.PROGRESSING, str(status.phase), message, reconciling=True)
 
 
+def _unrouted(draft: Draft) -> Summary | None:
+    """The gateway does not do what it is asked, or nobody knows whether it does."""
+    gateway = draft.snapshot.route.gateway
+    if draft.record is None or not by_gateway(draft.snapshot.release) or in_effect(draft):
+        return None
+    if not gateway.installed:
+        return Summary(ReleasePhase.DEGRADED, "GatewayApiMissing", gateway.message, stalled=True)
+    reason = "RouteNotProven" if gateway.accepted else "RouteNotAccepted"
+    return Summary(ReleasePhase.PROGRESSING, reason, gateway.message, reconciling=True)
+
+
 def _settled(draft: Draft) -> Summary:
     active = draft.active
     if active is None:
@@ -280,3 +301,15 @@ def _of_revision(draft: Draft, type_: str, name: str | None) -> dict[str, _Told]
     if found is None:
         return {type_: (Status.UNKNOWN, "Pending", f"not known yet of {name}")}
     return {type_: (found.status, found.reason, found.message)}
+
+
+_VIEWS = (
+    _conflict,
+    _failing,
+    _reverting,
+    _distrusted,
+    _unresolved,
+    _refused,
+    _in_flight,
+    _unrouted,
+)

@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
 from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..plan import EventType
-from ..shares import selection
+from ..shares import by_gateway, selection
 from ..snapshot import RouteRecord
 
 PROMOTED = "Promoted"
@@ -48,20 +48,32 @@ def adopt(draft: Draft) -> None:
 
 
 def restore(draft: Draft) -> None:
-    """Undo what somebody did to the selector or the record, where what should serve can serve."""
-    record, route = draft.record, draft.snapshot.route
+    """Undo what somebody did to the route or its record, where what should serve can serve."""
+    record = draft.record
     if record is None or draft.moved or draft.route_taken:
         return
-    wanted = selection(draft.snapshot.release, record)
-    if (route.selected == wanted and route.record == record) or not draft.serving(record.revision):
+    strayed = _strayed(draft, record)
+    if strayed is None or not draft.serving(record.revision):
         return
     draft.move(record)
-    draft.tell(
-        EventType.WARNING,
-        "RouteRestored",
-        f"the Service pointed at {route.selected or 'nothing'}; it points at {wanted} again",
-        record.revision,
-    )
+    if strayed:
+        draft.tell(EventType.WARNING, "RouteRestored", strayed, record.revision)
+
+
+def _strayed(draft: Draft, record: RouteRecord) -> str | None:
+    """How the route differs from its record, in words where somebody is to know of it."""
+    release, route = draft.snapshot.release, draft.snapshot.route
+    wanted = selection(release, record)
+    if route.selected != wanted or route.record != record:
+        was = route.selected or "nothing"
+        return f"the Service pointed at {was}; it points at {wanted} again"
+    gateway = route.gateway
+    if not by_gateway(release) or not gateway.installed or gateway.record == record:
+        return None
+    # A gateway that the release did not ask for before.
+    if gateway.record is None:
+        return ""
+    return f"the HTTPRoute had another record; it sends requests to {record.revision} again"
 
 
 def settle(draft: Draft) -> None:

@@ -1,11 +1,15 @@
 """Which Deployments are to be made, grown or shrunk? What any route names is never shrunk."""
 
+from datetime import timedelta
+
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import Draft
 from ..plan import EnsureService, Scale, StartRevision
-from ..shares import selection
-from .demand import desired
+from ..shares import by_gateway, selection
+from ..snapshot import RouteRecord
+from .demand import DRAIN, desired
+from .sharing import in_effect
 
 
 def scale(draft: Draft) -> None:
@@ -37,14 +41,35 @@ def _ensure_service(draft: Draft) -> None:
         return
     # A port that somebody added leads to the same Pods; it is not ours to remove.
     missing = set(draft.ports(record.revision)) - set(route.ports)
-    if missing or not route.untouched:
-        draft.do_later(EnsureService())
+    drained = _drained(draft, record)
+    if missing or not route.untouched or drained or _stale(draft, record):
+        draft.do_later(EnsureService(drained))
+
+
+def _stale(draft: Draft, record: RouteRecord) -> bool:
+    """Whether the HTTPRoute is to be written again, or is not asked for any more."""
+    gateway = draft.snapshot.route.gateway
+    if not by_gateway(draft.snapshot.release):
+        return gateway.record is not None
+    return gateway.record == record and not gateway.faithful
+
+
+def _drained(draft: Draft, record: RouteRecord) -> bool:
+    """Whether what had the traffic before has answered all that it was asked."""
+    gateway = draft.snapshot.route.gateway
+    if gateway.record != record or gateway.leaving is None:
+        return False
+    if not draft.elapsed(record.at, DRAIN):
+        draft.wake(record.at + timedelta(seconds=DRAIN))
+        return False
+    return in_effect(draft)
 
 
 def _make_missing(draft: Draft) -> None:
-    """What shall run and lacks its Deployment or Service, new or deleted by somebody, gets them."""
+    """What shall run lacks its Deployment or Service, or its ports are others by now."""
     for name in draft.revisions:
-        complete = name in draft.snapshot.deployments and name in draft.snapshot.services
+        there = draft.snapshot.services - draft.snapshot.outdated
+        complete = name in draft.snapshot.deployments and name in there
         if not complete and draft.verified(name) and desired(draft, name) > 0:
             draft.do_later(StartRevision(name, desired(draft, name)))
 

@@ -12,7 +12,7 @@ from immutablerelease.api.revision import RevisionPhase
 from ..draft import SOON, Draft
 from ..plan import EventType
 from ..shares import by_gateway, clash
-from .demand import held, next_step, paused, steps
+from .demand import DRAIN, held, next_step, paused, steps
 from .sharing import crowded, in_effect, share
 
 
@@ -29,7 +29,7 @@ def shift(draft: Draft, name: str) -> tuple[str, str] | None:
     elif not _recorded(draft, name, step):
         _move(draft, name, step)
     elif not in_effect(draft):
-        draft.change(name, message=f"{_title(draft, name)}: waiting for {_missing(draft)}")
+        draft.change(name, message=f"{_title(draft, name)}: waiting for {awaited(draft)}")
     elif draft.revisions[name].step_at is None:
         _took_effect(draft, name, step)
     elif paused(draft, name):
@@ -44,10 +44,16 @@ def add(draft: Draft, name: str) -> bool:
     record = draft.record
     if record is None or not by_gateway(draft.snapshot.release):
         return True
-    if record.candidate != name:
+    if record.candidate == name:
+        if known := in_effect(draft):
+            return known
+    elif record.previous is None or draft.elapsed(record.at, DRAIN):
         share(draft, name, 0, 0, f"{name} is made known, without traffic")
-        return False
-    return in_effect(draft)
+    else:
+        # The next record names another that was left: this one would not be drained.
+        draft.wake(record.at + timedelta(seconds=DRAIN))
+    draft.change(name, message=f"waiting for {awaited(draft)}")
+    return False
 
 
 def _begun(draft: Draft, name: str) -> bool:
@@ -86,7 +92,6 @@ def _move(draft: Draft, name: str, step: CanaryStep) -> None:
         return
     draft.change(name, phase=RevisionPhase.SHIFTING, step_at=None)
     if not add(draft, name):
-        draft.change(name, message=f"waiting for {_missing(draft)}")
         return
     others = _others(draft, name)
     if step.weight > 0 and others and not by_gateway(draft.snapshot.release):
@@ -106,10 +111,13 @@ def _others(draft: Draft, name: str) -> list[str]:
     )
 
 
-def _missing(draft: Draft) -> str:
+def awaited(draft: Draft) -> str:
+    """What is missing for traffic to go by the record."""
     gateway = draft.snapshot.route.gateway
     if by_gateway(draft.snapshot.release):
-        return gateway.message or "the gateway to route by it"
+        return (
+            f"the gateway: {gateway.message}" if gateway.message else "the gateway to route by it"
+        )
     return "its Pods to be endpoints of the Service" if crowded(draft) else "the Service"
 
 

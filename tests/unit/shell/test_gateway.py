@@ -1,0 +1,360 @@
+"""A release behind a gateway: what is written, in which order, and what it waits for."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from immutablerelease.api.meta import ROUTE_ANNOTATION
+from immutablerelease.runtime.client import (
+    ACTIONS,
+    GATEWAY_CLASSES,
+    GATEWAYS,
+    HTTP_ROUTES,
+    RELEASES,
+    REVISIONS,
+)
+
+from .fake_cluster import FakeCluster, Killed
+from .harness import Instant, Operator, manifest, template
+
+GATEWAY = {"gateway": {"parentRefs": [{"name": "public"}]}}
+STEPS = [{"weight": 20, "hold": "5s"}, {"weight": 60, "hold": "5s"}]
+CANARY = {"canary": {"steps": STEPS}}
+
+
+class World:
+    """A release behind a gateway, and its operator."""
+
+    def __init__(self) -> None:
+        self.cluster = FakeCluster()
+        self.cluster.put(RELEASES, manifest(traffic=GATEWAY))
+        self.outside = Instant()
+        self.operator = Operator(self.cluster, self.outside)
+        # Weights as they were written, one after the other.
+        self.seen: list[dict[str, int]] = []
+
+    async def run(self, seconds: float = 0.0, step: float = 1.0) -> None:
+        await self.operator.run(seconds, step)
+
+    def deploy(self, version: str, **spec: Any) -> None:
+        self.cluster.change(template=template(version), **spec)
+
+    def revision(self, version: str) -> str:
+        for obj in self.cluster.of(REVISIONS):
+            if obj["spec"]["images"][0]["source"].endswith(f":{version}"):
+                return str(obj["metadata"]["name"])
+        raise AssertionError(f"no revision of {version}")
+
+    @property
+    def route(self) -> dict[str, Any] | None:
+        return next(iter(self.cluster.of(HTTP_ROUTES)), None)
+
+    def weights(self) -> dict[str, int]:
+        """Weights by version."""
+        assert self.route is not None
+        named = {
+            obj["metadata"]["name"]: obj["spec"]["images"][0]["source"].rpartition(":")[2]
+            for obj in self.cluster.of(REVISIONS)
+        }
+        backends = self.route["spec"]["rules"][-1]["backendRefs"]
+        return {named[one["name"]]: one["weight"] for one in backends}
+
+    def condition(self, kind: str) -> dict[str, Any]:
+        conditions = self.cluster.release()["status"]["conditions"]
+        return next((dict(one) for one in conditions if one["type"] == kind), {})
+
+    def phase(self, version: str) -> str:
+        name = self.revision(version)
+        return str(self.cluster.objects[("releaserevisions", "demo", name)]["status"]["phase"])
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def route_writes(world: World) -> list[str]:
+    return [
+        write
+        for write in world.cluster.writes
+        if write in ("apply HTTPRoute", "apply Service", "delete HTTPRoute")
+    ]
+
+
+async def test_the_route_is_written_first_and_the_service_follows(world: World) -> None:
+    await world.run()
+    assert world.weights() == {"v1": 100}
+    assert world.cluster.serving() == world.revision("v1")
+    assert route_writes(world) == ["apply HTTPRoute", "apply Service"]
+    assert world.route is not None
+    service = world.cluster.objects[("services", "demo", "shop")]
+    records = {obj["metadata"]["annotations"][ROUTE_ANNOTATION] for obj in (world.route, service)}
+    assert len(records) == 1
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_at_rest_nothing_is_written(world: World) -> None:
+    await world.run(30)
+    before = len(world.cluster.writes)
+    await world.run(600, step=10)
+    world.operator.restart()
+    await world.run(60, step=10)
+    assert world.cluster.writes[before:] == []
+
+
+async def test_a_candidate_is_added_without_traffic_first(world: World) -> None:
+    await world.run(30)
+    world.outside.proofs.lags = True
+    world.deploy("v2")
+    await world.run(20)
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert world.cluster.serving() == world.revision("v1")
+    world.outside.proofs.lags = False
+    await world.run(1)
+    assert world.weights() == {"v2": 100, "v1": 0}
+    await world.run(15)
+    assert world.weights() == {"v2": 100}
+
+
+async def test_a_gateway_that_never_routes_by_it_ends_the_attempt(world: World) -> None:
+    await world.run(30)
+    world.outside.proofs.lags = True
+    world.deploy("v2", health={**manifest()["spec"]["health"], "progressDeadline": "20s"})
+    await world.run(40)
+    assert world.phase("v2") == "Failed"
+    assert "an address is late" in str(world.condition("Stalled"))
+    assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_a_gateway_that_refuses_ends_the_attempt(world: World) -> None:
+    await world.run(30)
+    world.cluster.accepts = False
+    world.deploy("v2", health={**manifest()["spec"]["health"], "progressDeadline": "20s"})
+    await world.run(40)
+    assert world.phase("v2") == "Failed"
+    assert "Accepted is False: Because" in str(world.condition("Stalled"))
+
+
+async def test_a_step_counts_from_when_it_is_proven(world: World) -> None:
+    world.cluster.change(strategy=CANARY)
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(2)
+    assert world.weights() == {"v1": 80, "v2": 20}
+
+    def interrupt(number: int, done: bool) -> None:
+        if done and world.weights()["v2"] == 60:
+            world.outside.proofs.lags = True
+
+    world.cluster.interrupt = interrupt
+    await world.run(10)
+    assert world.weights() == {"v1": 40, "v2": 60}
+    world.cluster.interrupt = lambda number, done: None
+    await world.run(20)
+    assert world.weights() == {"v1": 40, "v2": 60}, "held until it is proven"
+    world.outside.proofs.lags = False
+    await world.run(4)
+    assert world.weights() == {"v1": 40, "v2": 60}
+    await world.run(5)
+    assert world.weights()["v2"] == 100
+
+
+async def test_a_revert_is_one_write_of_the_route(world: World) -> None:
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(15)
+    world.outside.failing.add(world.revision("v2"))
+    before = len(route_writes(world))
+    await world.run(1)
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert route_writes(world)[before:] == ["apply HTTPRoute", "apply Service"]
+    assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_an_end_between_the_two_writes_loses_nothing(world: World) -> None:
+    await world.run(30)
+    world.deploy("v2")
+
+    def interrupt(number: int, done: bool) -> None:
+        newest = world.cluster.writes[-1] if done else ""
+        if newest == "apply HTTPRoute" and world.weights().get("v2") == 100:
+            world.cluster.interrupt = lambda number, done: None
+            raise Killed
+
+    world.cluster.interrupt = interrupt
+    with pytest.raises(Killed):
+        await world.run(20)
+    assert world.cluster.serving() == world.revision("v1")
+    world.operator.restart()
+    await world.run(30)
+    assert world.weights() == {"v2": 100}
+    assert world.cluster.serving() == world.revision("v2")
+    assert world.phase("v2") == "Active"
+    assert world.phase("v1") == "Superseded"
+
+
+def _weight(route: dict[str, Any]) -> None:
+    route["spec"]["rules"][-1]["backendRefs"][0]["weight"] = 0
+
+
+def _record(route: dict[str, Any]) -> None:
+    route["metadata"]["annotations"][ROUTE_ANNOTATION] = "{}"
+
+
+@pytest.mark.parametrize("change", [_weight, _record])
+async def test_what_somebody_changed_is_changed_back(
+    world: World, change: Callable[[dict[str, Any]], None]
+) -> None:
+    await world.run(30)
+    assert world.route is not None
+    tampered = deepcopy(world.route)
+    change(tampered)
+    world.cluster.put(HTTP_ROUTES, tampered)
+    await world.run(2)
+    assert world.weights() == {"v1": 100}
+    await world.run(2)
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_route_that_somebody_deleted_is_made_again(world: World) -> None:
+    await world.run(30)
+    world.cluster.remove(HTTP_ROUTES, "demo", "shop")
+    await world.run(2)
+    assert world.weights() == {"v1": 100}
+
+
+async def test_hosts_that_changed_are_written_and_proven_anew(world: World) -> None:
+    await world.run(30)
+    world.outside.proofs.lags = True
+    world.cluster.change(
+        traffic={"gateway": {**GATEWAY["gateway"], "hostnames": ["a.example.com"]}}
+    )
+    await world.run(2)
+    assert world.route is not None
+    assert world.route["spec"]["hostnames"] == ["a.example.com"]
+    assert world.condition("Reconciling")["reason"] == "RouteNotProven"
+    world.outside.proofs.lags = False
+    await world.run(2)
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_gateway_may_be_asked_for_later(world: World) -> None:
+    world.cluster.change(traffic={})
+    await world.run(30)
+    assert world.route is None
+    world.cluster.change(traffic=GATEWAY)
+    await world.run(2)
+    assert world.weights() == {"v1": 100}
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_a_gateway_that_is_not_asked_for_any_more_loses_its_route(world: World) -> None:
+    await world.run(30)
+    world.cluster.change(traffic={})
+    await world.run(2)
+    assert world.route is None
+    assert route_writes(world)[-2:] == ["apply Service", "delete HTTPRoute"]
+    assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_without_the_gateway_api_the_service_serves_and_says_so(world: World) -> None:
+    world.cluster.absent = {"httproutes"}
+    await world.run(30)
+    assert world.cluster.serving() == world.revision("v1")
+    assert world.condition("Stalled")["reason"] == "GatewayApiMissing"
+    before = len(world.cluster.writes)
+    await world.run(120, step=10)
+    assert world.cluster.writes[before:] == []
+
+
+async def test_without_the_gateway_api_a_revert_is_made_all_the_same(world: World) -> None:
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(15)
+    world.cluster.absent = {"httproutes"}
+    world.cluster.objects.pop(("httproutes", "demo", "shop"))
+    world.outside.failing.add(world.revision("v2"))
+    await world.run(5)
+    assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_a_gateway_api_that_is_installed_later_is_used(world: World) -> None:
+    world.cluster.absent = {"httproutes"}
+    await world.run(30)
+    world.cluster.absent.clear()
+    await world.run(20)
+    assert world.weights() == {"v1": 100}
+    assert world.condition("Ready")["status"] == "True"
+
+
+async def test_somebody_elses_route_is_never_overwritten(world: World) -> None:
+    foreign = {"metadata": {"name": "shop", "namespace": "demo"}, "spec": {"parentRefs": []}}
+    world.cluster.put(HTTP_ROUTES, foreign)
+    await world.run(5)
+    assert world.condition("Stalled")["reason"] == "NameConflict"
+    assert "HTTPRoute/shop" in world.condition("Stalled")["message"]
+    assert world.route is not None
+    assert world.route["spec"] == foreign["spec"]
+    world.cluster.remove(HTTP_ROUTES, "demo", "shop")
+    await world.run(20)
+    assert world.weights() == {"v1": 100}
+
+
+async def test_the_port_of_a_revision_follows_its_manifest(world: World) -> None:
+    await world.run(30)
+    ports = [{"name": "http", "port": 81, "targetPort": 8080}]
+    world.cluster.change(service={"ports": ports})
+    await world.run(5)
+    service = world.cluster.objects[("services", "demo", world.revision("v1"))]
+    assert [port["port"] for port in service["spec"]["ports"]] == [81]
+    assert world.route is not None
+    assert world.route["spec"]["rules"][-1]["backendRefs"][0]["port"] == 81
+    assert world.condition("Ready")["status"] == "True"
+
+
+@pytest.mark.parametrize("features", [["HTTPRouteRequestPercentageMirror"], []])
+async def test_requests_are_copied_only_where_the_gateway_says_it_can(
+    world: World, features: list[str]
+) -> None:
+    world.cluster.put(
+        GATEWAYS,
+        {
+            "metadata": {"name": "public", "namespace": "demo"},
+            "spec": {"gatewayClassName": "some"},
+        },
+    )
+    told = {"supportedFeatures": [{"name": name} for name in features]}
+    world.cluster.put(
+        GATEWAY_CLASSES, {"metadata": {"name": "some", "namespace": ""}, "status": told}
+    )
+    steps = [{"weight": 0, "mirror": 10, "hold": "60s"}]
+    world.cluster.change(
+        strategy={"canary": {"steps": steps}},
+        health={**manifest()["spec"]["health"], "progressDeadline": "20s"},
+    )
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(10)
+    assert ("RequestMirror" in str(world.route)) is bool(features)
+    await world.run(30)
+    if features:
+        assert world.phase("v2") == "Shifting"
+    else:
+        assert world.phase("v2") == "Failed"
+        assert "HTTPRouteRequestPercentageMirror" in world.condition("Stalled")["message"]
+
+
+async def test_an_abort_takes_the_candidate_out(world: World) -> None:
+    world.cluster.change(strategy={"canary": {"steps": [{"weight": 20, "pause": True}]}})
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(5)
+    assert world.weights() == {"v1": 80, "v2": 20}
+    action = {"release": "shop", "action": "Abort", "reason": "the test"}
+    world.cluster.put(ACTIONS, {"metadata": {"name": "abort", "namespace": "demo"}, "spec": action})
+    await world.run(2)
+    assert world.weights() == {"v1": 100, "v2": 0}
+    await world.run(20)
+    assert world.weights() == {"v1": 100}
