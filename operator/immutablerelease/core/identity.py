@@ -1,7 +1,8 @@
 """Identity of a revision: a hash over our own canonical form, never over a client library's struct.
 
-Two templates that differ only in the order of keys, or in absent against empty fields, are the same
-revision; anything else is a new one.
+Two templates that differ only in the order of keys, or in absent against null fields, are the same
+revision; anything else is a new one. What is empty is not absent: `labelSelector: {}` picks every
+Pod, none picks no Pod.
 """
 
 import hashlib
@@ -13,12 +14,9 @@ HASH_LENGTH = 10
 
 
 def canonical(value: Any) -> Any:
-    """The value without what means nothing: nulls, empty maps and lists inside of maps."""
+    """The value without what means nothing: fields that are null."""
     if isinstance(value, Mapping):
-        kept = {key: canonical(item) for key, item in value.items()}
-        return {
-            key: item for key, item in kept.items() if item is not None and item not in ({}, [])
-        }
+        return {key: canonical(item) for key, item in value.items() if item is not None}
     if isinstance(value, (list, tuple)):
         return [canonical(item) for item in value]
     return value
