@@ -3,14 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.probe import HttpProbe, Probe
-from immutablerelease.api.release import ServicePort
+from immutablerelease.api.release import Canary, CanaryStep, ServicePort, Strategy
 from immutablerelease.api.revision import RevisionPhase
-from immutablerelease.core.plan import EnsureService
-from immutablerelease.core.snapshot import Route
+from immutablerelease.core.plan import EnsureService, MoveTraffic
+from immutablerelease.core.shares import clash
+from immutablerelease.core.snapshot import Route, Snapshot
 
 from .builders import (
+    NOW,
     failing,
     intents,
     moved_to,
@@ -87,3 +91,50 @@ def test_a_probe_that_only_the_new_version_answers_holds_no_revert_up() -> None:
     made = plan(seen)
     assert moved_to(made) == "old"
     assert made.probe["old"] == (OLD_PROBE,)
+
+
+def _canary(candidate: tuple[ServicePort, ...]) -> Snapshot:
+    canary = Canary(steps=(CanaryStep(weight=50),))
+    made = _release("new", strategy=Strategy(canary=canary))
+    spec = made.spec.model_copy(
+        update={"service": made.spec.service.model_copy(update={"ports": candidate})}
+    )
+    return snapshot(
+        replace(made, spec=spec),
+        _old(healthy=True),
+        revision("new", RevisionPhase.TESTING, number=2, started_at=NOW, tested_at=NOW),
+        running={"old": pods("old", state=passing()), "new": pods("new", state=passing())},
+        route=Route(record("old"), "old", ports=OLD_PORTS),
+    )
+
+
+def test_one_service_shares_no_port_that_is_another_number_of_the_other_revision() -> None:
+    seen = _canary(NEW_PORTS)
+    status = status_of(plan(seen), "new", seen)
+    assert status.phase is RevisionPhase.FAILED
+    assert status.failure is not None
+    assert status.failure.reason == "PortsDiffer"
+    assert "port 80 leads to 8080 of what serves and to 9090 of the other" in status.failure.message
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        OLD_PORTS,
+        (*OLD_PORTS, ServicePort(name="more", port=81, target_port=9091)),
+        (ServicePort(name="other", port=82, target_port=9090),),
+    ],
+    ids=["the same", "one more", "another port"],
+)
+def test_ports_that_mean_the_same_to_both_are_shared(ports: tuple[ServicePort, ...]) -> None:
+    seen = _canary(ports)
+    made = plan(seen)
+    assert [intent.record.candidate for intent in intents(made, MoveTraffic)] == ["new"]
+
+
+@pytest.mark.parametrize(("serves", "candidate"), [("web", "http"), ("web", "web")])
+def test_ports_by_name_are_looked_up_on_each_pod(serves: str, candidate: str) -> None:
+    ours = (ServicePort(name="http", port=80, target_port=serves),)
+    theirs = (ServicePort(name="http", port=80, target_port=candidate),)
+    assert clash(ours, theirs) == ""
+    assert clash(ours, OLD_PORTS) != ""
