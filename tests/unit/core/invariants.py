@@ -23,7 +23,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.probing import Outcome
-from immutablerelease.core.snapshot import EVERY, Route, Snapshot
+from immutablerelease.core.snapshot import EVERY, Route, RouteRecord, Snapshot
 
 from .cluster import Cluster
 from .stage import manual
@@ -235,7 +235,7 @@ class Invariants:
         require(1, target in passed, f"{target} was never verified")
         require(1, bool(self.cluster.serving(target)), f"{target} has no ready Pod")
         if record.candidate is not None and record.weight > 0:
-            self._shares(snapshot, record.candidate, record.weight)
+            self._shares(snapshot, record, record.candidate)
         before = snapshot.route.record
         if record.reason == "Promoted" and (before is None or before.revision != target):
             active = snapshot.revisions[target].status.phase is RevisionPhase.ACTIVE
@@ -265,16 +265,16 @@ class Invariants:
         left = snapshot.revisions[record.previous or ""].status.refusal
         require(3, left is not None and left.revert, f"{record.previous} is left against policy")
 
-    def _shares(self, snapshot: Snapshot, name: str, weight: int) -> None:
+    def _shares(self, snapshot: Snapshot, record: RouteRecord, name: str) -> None:
         """A share is for what was proven, step by step, and for no Pods of others."""
-        before = snapshot.route.record
+        before, weight = snapshot.route.record, record.weight
         again = before is not None and (before.candidate, before.weight) == (name, weight)
         passed = {revision for revision, _ in self.cluster.passed}
         require(1, name in passed, f"{name} gets a share and was never verified")
         require(1, bool(self.cluster.serving(name)), f"{name} gets a share without a ready Pod")
         require(9, name not in self.reverted, f"{name} was reverted, and gets a share again")
         for pod in self.cluster.all("Pod"):
-            ours = pod.body.revision in (name, before.revision if before else None)
+            ours = pod.body.revision in (name, record.revision)
             require(1, ours or pod.body.view.deleting, f"{pod.body.revision} gets traffic as well")
         if again:
             return

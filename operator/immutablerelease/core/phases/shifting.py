@@ -13,7 +13,7 @@ from ..draft import SOON, Draft
 from ..plan import EventType
 from ..shares import by_gateway, clash
 from .demand import DRAIN, held, next_step, paused, steps
-from .sharing import crowded, in_effect, share
+from .sharing import crowded, in_effect, share, shares
 
 
 def shift(draft: Draft, name: str) -> tuple[str, str] | None:
@@ -22,6 +22,9 @@ def shift(draft: Draft, name: str) -> tuple[str, str] | None:
     active = draft.active
     if step is None or active is None:
         return None
+    if shares(draft, name):
+        # A status that was lost on the way is caught up with.
+        draft.change(name, phase=RevisionPhase.SHIFTING)
     if not _begun(draft, name):
         _begin(draft, name)
     elif failure := _unreachable(draft, name, active, step):
