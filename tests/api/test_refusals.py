@@ -20,6 +20,11 @@ def probe(**fields: Any) -> Manifest:
     return release(spec__health__probes=[{"name": "api"} | fields])
 
 
+def job_template(**spec: Any) -> Manifest:
+    """A template of the Pod of a job."""
+    return {"spec": {"containers": [{"name": "smoke", "image": "smoke:1"}], **spec}}
+
+
 def ports(*ports: dict[str, Any]) -> Manifest:
     """A release with these ports."""
     defaults = {"name": "http", "port": 80, "targetPort": 8080}
@@ -105,13 +110,13 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "a probe of no kind": (
         probe(),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc or "
-        "prometheus",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc, "
+        "prometheus or job",
     ),
     "a probe of two kinds": (
         probe(http={"port": "http"}, tcp={"port": 8080}),
-        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc or "
-        "prometheus",
+        "spec.health.probes[0]: Invalid value: a probe has exactly one of http, tcp, grpc, "
+        "prometheus or job",
     ),
     "two probes of one name": (
         release(spec__health__probes=[{"name": "api", "tcp": {"port": 8080}}] * 2),
@@ -190,6 +195,35 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         ),
         "spec.health.probes[0].prometheus.minimumSamples.query: Invalid value: the placeholders "
         "of a query are $revision, $release and $namespace",
+    ),
+    "a job that runs nothing": (
+        probe(job={"when": "AfterPromotion"}),
+        "spec.health.probes: Invalid value: a job has a template",
+    ),
+    "a job that starts anew for ever": (
+        probe(job={"template": job_template(restartPolicy="Always")}),
+        "spec.health.probes[0].job.template.spec.restartPolicy: Unsupported value: "
+        '"Always": supported values: "Never"',
+    ),
+    "a job that has no time": (
+        probe(job={"template": job_template(), "timeout": "500ms"}),
+        "spec.health.probes[0].job.timeout: Invalid value: the timeout of a job is at least 1s: no "
+        "Pod starts in less",
+    ),
+    "a job at a time that there is not": (
+        probe(job={"template": job_template(), "when": "Later"}),
+        'spec.health.probes[0].job.when: Unsupported value: "Later": supported values: '
+        '"BeforePromotion", "AfterPromotion"',
+    ),
+    "a job that claims to be of the operator": (
+        probe(
+            job={
+                "template": job_template()
+                | {"metadata": {"labels": {"immutablerelease.io/job": "x"}}}
+            }
+        ),
+        "spec.health.probes[0].job.template.metadata.labels: Invalid value: labels under "
+        "immutablerelease.io/ are set by the operator: remove them from the template",
     ),
     "a Prometheus that is no URL": (
         probe(prometheus={"query": "up", "threshold": {"max": 1}, "address": "file:///etc"}),

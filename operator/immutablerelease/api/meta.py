@@ -12,6 +12,12 @@ MANAGER: Final = "immutable-release-operator"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 RELEASE_LABEL: Final = f"{GROUP}/release"
 REVISION_LABEL: Final = f"{GROUP}/revision"
+# On the Pods of a probe's job: its revision. They have no label of the release, since a Service of
+# the release may select all Pods that do.
+JOB_LABEL: Final = f"{GROUP}/job"
+# On a Job: the probe and the attempt that it is for.
+PROBE_LABEL: Final = f"{GROUP}/probe"
+ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 
 # On a Namespace: `releases` freezes what belongs to a release, `all` lets nothing else run there.
 ENFORCE_LABEL: Final = f"{GROUP}/enforce"

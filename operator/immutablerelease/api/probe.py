@@ -7,6 +7,7 @@ from pydantic import Field
 
 from .base import Duration, Model, Rule
 from .names import Name, ProbePort
+from .template import JobTemplate
 
 # A dollar sign before anything else than a placeholder's name is no placeholder: an anchor, say.
 _PLACEHOLDERS: Final = r"^(?:[^$]|[$](?:revision|release|namespace)\b|[$][^a-zA-Z_{]|[$]$)*$"
@@ -159,6 +160,42 @@ class PrometheusProbe(Model):
     ] = None
 
 
+class When(StrEnum):
+    """When a job runs."""
+
+    BEFORE_PROMOTION = "BeforePromotion"
+    AFTER_PROMOTION = "AfterPromotion"
+
+
+class JobProbe(Model):
+    """A Job that runs once for a revision; it passes when it completes.
+
+    Its template is part of the revision: another one makes another revision.
+    """
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "duration(self.timeout) >= duration('1s')",
+            "the timeout of a job is at least 1s: no Pod starts in less",
+            ".timeout",
+        ),
+    )
+    # A revision keeps it with its images by digest; among the probes of its status it is empty.
+    template: Annotated[
+        JobTemplate | None, Field(description="Template of the one Pod; its images are verified.")
+    ] = None
+    when: Annotated[
+        When,
+        Field(
+            description="BeforePromotion runs it once the Pods are ready, before any traffic; "
+            "AfterPromotion runs it once all traffic goes to the revision."
+        ),
+    ] = When.BEFORE_PROMOTION
+    timeout: Annotated[
+        Duration, Field(description="Time that the job may take, its start included.")
+    ] = 300.0
+
+
 class Scope(StrEnum):
     """When a probe is asked."""
 
@@ -174,9 +211,9 @@ class Probe(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            "[has(self.http), has(self.tcp), has(self.grpc), has(self.prometheus)]"
+            "[has(self.http), has(self.tcp), has(self.grpc), has(self.prometheus), has(self.job)]"
             ".exists_one(kind, kind)",
-            "a probe has exactly one of http, tcp, grpc or prometheus",
+            "a probe has exactly one of http, tcp, grpc, prometheus or job",
         ),
         Rule(
             "duration(self.interval) >= duration('100ms')",
@@ -200,11 +237,12 @@ class Probe(Model):
     prometheus: Annotated[
         PrometheusProbe | None, Field(description="Probe by a query of Prometheus.")
     ] = None
+    job: Annotated[JobProbe | None, Field(description="Probe by a Job that runs once.")] = None
     scope: Annotated[
         Scope,
         Field(
             description="Candidate asks before the revision gets traffic, Serving once it gets "
-            "some, Always both. What measures traffic has scope Serving."
+            "some, Always both. What measures traffic has scope Serving. A job has its `when`."
         ),
     ] = Scope.ALWAYS
     interval: Annotated[Duration, Field(description="Time between two attempts.")] = 2.0
@@ -219,4 +257,11 @@ class Probe(Model):
     @property
     def whole(self) -> bool:
         """Whether it is asked of a revision as a whole, once, instead of each of its Pods."""
-        return self.prometheus is not None
+        return self.prometheus is not None or self.job is not None
+
+    @property
+    def recorded(self) -> "Probe":
+        """What a status keeps of it: the template of a job is part of the revision already."""
+        if self.job is None:
+            return self
+        return self.model_copy(update={"job": self.job.model_copy(update={"template": None})})

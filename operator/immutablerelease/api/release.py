@@ -341,6 +341,12 @@ class ReleaseSpec(Model):
             for kind in ("http", "tcp", "grpc")
         ),
         Rule(
+            "!has(self.health.probes) || self.health.probes.all(p, !has(p.job) || "
+            "has(p.job.template))",
+            "a job has a template",
+            ".health.probes",
+        ),
+        Rule(
             "!has(self.traffic.gateway) || !has(self.traffic.gateway.port) || "
             "self.service.ports.exists(s, s.name == self.traffic.gateway.port)",
             "traffic.gateway.port must be a name in `service.ports`",

@@ -34,6 +34,10 @@ class ResolvedImage(Model):
     volume: Annotated[
         bool, Field(description="Whether a volume mounts it; `container` names the volume.")
     ] = False
+    job: Annotated[
+        str | None,
+        Field(description="Probe whose job runs it; absent for the Pods.", max_length=63),
+    ] = None
     source: Annotated[str, Field(description="Image as written in the release.", max_length=512)]
     image: Annotated[
         str,
@@ -47,6 +51,16 @@ class FrozenConfig(Model):
     kind: Annotated[Literal["ConfigMap", "Secret"], Field(description="Kind of the object.")]
     source: Annotated[str, Field(description="Name in the release's template.", max_length=253)]
     name: Annotated[str, Field(description="Name of the frozen copy.", max_length=253)]
+
+
+class RevisionJob(Model):
+    """The job of a probe as it runs for the revision."""
+
+    name: Annotated[str, Field(description="Name of the probe.", max_length=63)]
+    template: Annotated[
+        FrozenTemplate,
+        Field(description="Template of its Pod, images by digest, configuration frozen."),
+    ]
 
 
 class RevisionSpec(Model):
@@ -65,8 +79,12 @@ class RevisionSpec(Model):
         FrozenTemplate,
         Field(description="Template of the Pods, images by digest, configuration frozen."),
     ]
+    jobs: Annotated[
+        tuple[RevisionJob, ...],
+        Field(description="Jobs of its probes.", max_length=16, json_schema_extra=keyed("name")),
+    ] = ()
     images: Annotated[
-        tuple[ResolvedImage, ...], Field(description="Images and their digests.", max_length=128)
+        tuple[ResolvedImage, ...], Field(description="Images and their digests.", max_length=512)
     ]
     config: Annotated[
         tuple[FrozenConfig, ...], Field(description="Frozen configuration.", max_length=128)
@@ -201,6 +219,9 @@ class RevisionStatus(Model):
         str | None,
         Field(description="UID of the last ReleaseAction that changed it.", max_length=64),
     ] = None
+    attempt: Annotated[
+        int, Field(description="Times that it was tried again; each has jobs of its own.", ge=0)
+    ] = 0
     started_at: Annotated[
         Time | None, Field(description="When its Deployment was started; the deadline counts.")
     ] = None

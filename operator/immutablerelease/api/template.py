@@ -183,6 +183,22 @@ POD_TEMPLATE: dict[str, Any] = {
 
 PodTemplate = Annotated[dict[str, Any], WithJsonSchema(POD_TEMPLATE)]
 
+
+def _job_template() -> dict[str, Any]:
+    """The same for Pods that end; what it says of Pods of a Deployment is left out."""
+    spec = dict(_POD_SPEC)
+    spec["properties"] = _POD_SPEC["properties"] | {
+        "restartPolicy": {
+            "type": "string",
+            "description": "Never, or absent: each attempt is one Pod.",
+            "enum": ["Never"],
+        },
+    }
+    return POD_TEMPLATE | {"properties": POD_TEMPLATE["properties"] | {"spec": spec}}
+
+
+JobTemplate = Annotated[dict[str, Any], WithJsonSchema(_job_template())]
+
 # Neither a type nor properties. Where an object has a schema that preserves unknown fields, the API
 # server's `==` in CEL compares the number of its fields and the values of those that both sides
 # have: one unknown field can be swapped for another and `self == oldSelf` still holds. A value

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from immutablerelease.api.probe import Probe, Scope
+from immutablerelease.api.probe import Probe, Scope, When
 
 
 class Stage(StrEnum):
@@ -23,6 +23,9 @@ def asked(probes: Iterable[Probe], stage: Stage, against: str | None) -> tuple[P
 
 
 def _concerns(probe: Probe, stage: Stage, against: str | None) -> bool:
+    if probe.job is not None:
+        before = probe.job.when is When.BEFORE_PROMOTION
+        return stage is Stage.CANDIDATE if before else stage is Stage.SERVING and against is None
     if stage is Stage.STANDBY:
         # Nothing is measured of what has no traffic; that must not stand in the way back.
         return not probe.whole and probe.scope is not Scope.CANDIDATE

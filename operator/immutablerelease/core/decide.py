@@ -13,6 +13,7 @@ from .phases.demand import desired
 from .phases.guard import guard
 from .phases.hands import carry_out
 from .phases.history import collect
+from .phases.jobs import run_jobs
 from .phases.moving_back import continue_revert
 from .phases.report import changed_statuses, report
 from .phases.reverified import reverify
@@ -38,6 +39,7 @@ PHASES: tuple[Callable[[Draft], None], ...] = (
     advance,
     withdraw,
     restore,
+    run_jobs,
     bake,
     scale,
     collect,

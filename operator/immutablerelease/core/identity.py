@@ -28,6 +28,15 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def revision_name(release: str, template: Mapping[str, Any]) -> str:
-    """Name of the revision that a resolved template makes: `<release>-<10 hex>`."""
-    return f"{release}-{content_hash(template)}"
+def revision_name(
+    release: str, template: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Name of the revision that resolved templates make: `<release>-<10 hex>`."""
+    content = {"template": template, "jobs": jobs} if jobs else template
+    return f"{release}-{content_hash(content)}"
+
+
+def job_name(revision: str, probe: str, attempt: int) -> str:
+    """Name of the Job of a probe; a label holds it, so it has 63 characters at most."""
+    name = f"{revision}-{probe}-{attempt}"
+    return name if len(name) <= 63 else f"{name[:52]}-{content_hash(name)}"

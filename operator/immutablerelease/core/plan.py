@@ -61,6 +61,15 @@ class StartRevision:
 
 
 @dataclass(frozen=True)
+class RunJob:
+    """Create the Job of a probe; one that exists is left as it is."""
+
+    revision: str
+    probe: Probe
+    attempt: int
+
+
+@dataclass(frozen=True)
 class Scale:
     """Set the number of Pods of a revision's Deployment."""
 
@@ -121,6 +130,7 @@ Intent = (
     | EnsureService
     | RecordRevision
     | StartRevision
+    | RunJob
     | Scale
     | DeleteRevision
     | DeleteFrozen

@@ -205,7 +205,8 @@ def all_pass(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeStat
 
 def wavering(pods: Sequence[PodView], states: ProbeStates) -> bool:
     """Whether the newest attempt of some probe failed, whatever its verdict still is."""
-    return any(state.failures for pod in pods for state in states.get(pod.uid, {}).values())
+    uids = [WHOLE, *(pod.uid for pod in pods)]
+    return any(state.failures for uid in uids for state in states.get(uid, {}).values())
 
 
 def answers(
@@ -235,6 +236,7 @@ def unasked(pods: Sequence[PodView], probes: Sequence[Probe], states: ProbeState
     return any(
         state is None or state.last_at is None
         for probe in probes
+        if probe.job is None
         for state in _states(pods, probe, states)
     )
 

@@ -14,6 +14,7 @@ from immutablerelease.api.revision import (
     ContainerEvidence,
     FrozenConfig,
     ResolvedImage,
+    RevisionJob,
     Source,
 )
 
@@ -133,6 +134,7 @@ class Resolution:
     template: Mapping[str, Any]
     images: tuple[ResolvedImage, ...]
     config: tuple[FrozenConfig, ...] = ()
+    jobs: tuple[RevisionJob, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,12 @@ def _places(
     """Every probe on every Pod, and as a whole, with its share of the interval."""
     for revision, pods in among.items():
         for whole in (False, True):
-            asked = [probe for probe in probes.get(revision, ()) if probe.whole is whole]
+            asked = [
+                probe
+                for probe in probes.get(revision, ())
+                # A job is no question to be repeated.
+                if probe.whole is whole and probe.job is None
+            ]
             targets = [target for target in pods if (target.uid == WHOLE) is whole]
             for index, target in enumerate(sorted(targets, key=lambda target: target.uid)):
                 for turn, probe in enumerate(asked):

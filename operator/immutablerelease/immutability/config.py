@@ -25,11 +25,13 @@ class Reference:
     optional: bool = False
 
 
-def references(template: Mapping[str, Any], live: Sequence[LiveReference]) -> tuple[Reference, ...]:
-    """What the template names and is to be frozen, each once; required wins over optional."""
+def references(
+    templates: Sequence[Mapping[str, Any]], live: Sequence[LiveReference]
+) -> tuple[Reference, ...]:
+    """What templates name and is to be frozen, each once; required wins over optional."""
     kept_live = {(item.kind, item.name) for item in live}
     found: dict[tuple[str, str], Reference] = {}
-    for kind, holder, key in _places(template):
+    for kind, holder, key in (place for template in templates for place in _places(template)):
         name = holder.get(key)
         if not name or (kind, name) in kept_live:
             continue

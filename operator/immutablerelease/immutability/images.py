@@ -23,10 +23,15 @@ class NamedImage:
     # Empty where the template leaves it out, which names nothing.
     source: str
 
-    def resolved(self, image: str) -> ResolvedImage:
-        """The same with the digest that it stands for."""
+    def resolved(self, image: str, job: str | None = None) -> ResolvedImage:
+        """The same with the digest that it stands for, and the probe whose job runs it."""
         return ResolvedImage(
-            container=self.user, init=self.init, volume=self.volume, source=self.source, image=image
+            container=self.user,
+            init=self.init,
+            volume=self.volume,
+            job=job,
+            source=self.source,
+            image=image,
         )
 
 

@@ -30,6 +30,7 @@ from immutablerelease.core.snapshot import (
 )
 from immutablerelease.health.prober import Prober, Target
 from immutablerelease.health.prometheus import Names
+from immutablerelease.immutability.job import last_words
 from immutablerelease.traffic.proof import Proof, Proofs
 
 from .children import NameTaken, belongs, is_ours
@@ -37,6 +38,8 @@ from .client import (
     CONFIG_MAPS,
     DEPLOYMENTS,
     HTTP_ROUTES,
+    JOBS,
+    PODS,
     REVISIONS,
     SECRETS,
     SERVICES,
@@ -63,7 +66,7 @@ log = logging.getLogger(__name__)
 
 _KINDS: Mapping[str, Kind] = {
     kind.kind: kind
-    for kind in (SERVICES, DEPLOYMENTS, REVISIONS, CONFIG_MAPS, SECRETS, HTTP_ROUTES)
+    for kind in (SERVICES, DEPLOYMENTS, JOBS, REVISIONS, CONFIG_MAPS, SECRETS, HTTP_ROUTES)
 }
 # How soon to look again whether a name that was taken is free, or the Gateway API installed.
 CONFLICT_DELAY = 15.0
@@ -98,6 +101,7 @@ class Memory:
         self.recording = Recording(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
+        self._words: dict[str, str] = {}
 
     def resolution(self, key: Key) -> Resolution | Unresolved | None:
         """Result of resolving its template."""
@@ -110,6 +114,14 @@ class Memory:
     def conflicts(self, key: Key) -> tuple[str, ...]:
         """Objects that stand in the way."""
         return tuple(sorted(self._conflicts.get(key, ())))
+
+    def words(self, uid: str) -> str | None:
+        """What a failed Job's Pod said last; None while nobody has listened."""
+        return self._words.get(uid)
+
+    def heard(self, uid: str, words: str) -> None:
+        """The last words of a failed Job."""
+        self._words[uid] = words
 
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
@@ -203,6 +215,7 @@ class Controller:
 
     async def _reconcile(self, key: Key) -> str:
         await self._recheck_conflicts(key)
+        await self._hear_jobs(key)
         snapshot = self._observer.snapshot(key)
         if snapshot is None or snapshot.release.metadata.going:
             self._forget(key)
@@ -308,6 +321,21 @@ class Controller:
             # One of an earlier release of this name is in the way as anybody else's is.
             if snapshot is not None and is_ours(found) and belongs(found, snapshot):
                 self._memory.free(key, name)
+
+    async def _hear_jobs(self, key: Key) -> None:
+        """Read what failed jobs said, once: the Job itself tells only that its Pod failed."""
+        for live in self._observer.failed_jobs(key):
+            uid, name = live["metadata"]["uid"], live["metadata"]["name"]
+            if self._memory.words(uid) is not None:
+                continue
+            try:
+                selector = f"batch.kubernetes.io/job-name={name}"
+                pods = await self._api.list(PODS, key.namespace, selector=selector)
+            except ApiError as error:
+                # The verdict does not wait for the words.
+                log.info("%s: the Pods of Job %s were not read: %s", key, name, error)
+                pods = []
+            self._memory.heard(uid, last_words(pods))
 
     def _forget(self, key: Key) -> None:
         self._queue.cancel(key)

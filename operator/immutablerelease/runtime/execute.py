@@ -23,6 +23,7 @@ from immutablerelease.core.plan import (
     Intent,
     MoveTraffic,
     RecordRevision,
+    RunJob,
     Scale,
     StartRevision,
     WriteActionStatus,
@@ -30,6 +31,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.immutability.job import job
 from immutablerelease.immutability.workload import deployment
 from immutablerelease.traffic.service import offers, revision_service
 
@@ -38,6 +40,7 @@ from .client import (
     ACTIONS,
     CONFIG_MAPS,
     DEPLOYMENTS,
+    JOBS,
     RELEASES,
     REVISIONS,
     SECRETS,
@@ -68,6 +71,7 @@ class Executor:
             EnsureService: self._keep_route,
             RecordRevision: self._record_revision,
             StartRevision: self._start_revision,
+            RunJob: self._run_job,
             Scale: self._scale,
             DeleteRevision: self._delete_revision,
             DeleteFrozen: self._delete_frozen,
@@ -123,6 +127,10 @@ class Executor:
             spec = {**found["spec"], "ports": service["spec"]["ports"]}
             await self._children.replace(SERVICES, {**found, "spec": spec})
         await self._children.create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
+
+    async def _run_job(self, snapshot: Snapshot, intent: RunJob) -> None:
+        revision = snapshot.revisions[intent.revision]
+        await self._children.create(snapshot, JOBS, job(revision, intent.probe, intent.attempt))
 
     async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:
         namespace = snapshot.release.metadata.namespace

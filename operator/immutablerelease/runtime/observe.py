@@ -7,11 +7,12 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from immutablerelease.api.meta import REVISION_LABEL
+from immutablerelease.api.meta import ATTEMPT_LABEL, PROBE_LABEL, REVISION_LABEL
 from immutablerelease.api.objects import Action, Release, Revision
 from immutablerelease.api.policy import Policy
 from immutablerelease.core import terms
 from immutablerelease.core.identity import content_hash
+from immutablerelease.core.probing import WHOLE
 from immutablerelease.core.snapshot import (
     DeploymentView,
     GatewayView,
@@ -23,6 +24,7 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
+from immutablerelease.immutability.job import failed, job_templates, state
 from immutablerelease.immutability.workload import difference, pod_template
 from immutablerelease.traffic.acceptance import MISSING, newest, view
 from immutablerelease.traffic.gateway import Backends, token
@@ -37,6 +39,7 @@ from .client import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
+    JOBS,
     NAMESPACES,
     PODS,
     POLICIES,
@@ -71,6 +74,9 @@ class Findings(Protocol):
 
     def gateway_installed(self) -> bool:
         """Whether the cluster has the kinds of the Gateway API."""
+
+    def words(self, uid: str) -> str | None:
+        """What a failed Job's Pod said last."""
 
 
 class Probes(Protocol):
@@ -141,7 +147,7 @@ class Observer:
             revisions=revisions,
             deployments=self._deployments(key, revisions),
             pods=pods,
-            probes=self._probes.states(key),
+            probes=self._probe_states(key, revisions),
             route=read_route(
                 release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
             ),
@@ -204,10 +210,33 @@ class Observer:
         known = self._hashes.get(metadata.uid)
         if known is None or known[0] != metadata.generation:
             live = release.spec.config.wire() if release.spec.config.live else {}
-            text = content_hash({"template": release.spec.template, "config": live})
+            jobs = job_templates(release)
+            text = content_hash({"template": release.spec.template, "config": live, "jobs": jobs})
             known = (metadata.generation, text)
             self._hashes[metadata.uid] = known
         return known[1]
+
+    def _probe_states(
+        self, key: Key, revisions: Mapping[str, Revision]
+    ) -> Mapping[str, ProbeStates]:
+        """What the prober counted, and what became of the jobs of each revision's attempt."""
+        found = {name: dict(states) for name, states in self._probes.states(key).items()}
+        for live in self._store.of_release(JOBS, *key):
+            labels = live["metadata"].get("labels") or {}
+            name = labels.get(REVISION_LABEL, "")
+            revision, probe = revisions.get(name), labels.get(PROBE_LABEL)
+            if revision is None or probe is None or not is_ours(live):
+                continue
+            if labels.get(ATTEMPT_LABEL) != str(revision.status.attempt):
+                continue
+            words = self._findings.words(live["metadata"]["uid"]) or ""
+            states = found.setdefault(name, {})
+            states[WHOLE] = {**states.get(WHOLE, {}), probe: state(live, words)}
+        return found
+
+    def failed_jobs(self, key: Key) -> list[Object]:
+        """Jobs of probes that failed."""
+        return [live for live in self._store.of_release(JOBS, *key) if failed(live)]
 
     def _revisions(self, key: Key) -> dict[str, Revision]:
         found = {}

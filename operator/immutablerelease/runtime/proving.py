@@ -15,7 +15,13 @@ from typing import Any
 
 from immutablerelease.api.objects import Release
 from immutablerelease.api.policy import Policy
-from immutablerelease.api.revision import FrozenConfig, ResolvedImage, RevisionPhase, Source
+from immutablerelease.api.revision import (
+    FrozenConfig,
+    ResolvedImage,
+    RevisionJob,
+    RevisionPhase,
+    Source,
+)
 from immutablerelease.core.plan import Verify
 from immutablerelease.core.snapshot import Resolution, Snapshot, Unresolved, VerdictView
 from immutablerelease.immutability.config import (
@@ -27,6 +33,7 @@ from immutablerelease.immutability.config import (
     rewrite,
 )
 from immutablerelease.immutability.images import named_images, with_digests
+from immutablerelease.immutability.job import job_templates
 from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
 from immutablerelease.verification.provenance import Provenance
@@ -98,8 +105,16 @@ class Prover:
             return Unresolved(template_hash, "ConfigNotFound", str(error))
         except ApiError as error:
             return Unresolved(template_hash, "ApiError", f"{error}; {error.advice}")
-        template = rewrite(with_digests(release.spec.template, images), config)
-        return Resolution(template_hash, template, images, config)
+        template, *jobs = [
+            rewrite(with_digests(written, [image for image in images if image.job == job]), config)
+            for job, written in _templates(release)
+        ]
+        names = [name for name, _ in _templates(release)[1:]]
+        made = tuple(
+            RevisionJob(name=name or "", template=resolved)
+            for name, resolved in zip(names, jobs, strict=True)
+        )
+        return Resolution(template_hash, template, images, config, made)
 
     async def verify(self, snapshot: Snapshot, request: Verify) -> VerdictView:
         """The verdict of the policies that hold now on a revision's images."""
@@ -134,7 +149,7 @@ class Prover:
             message = f"pull secrets or trust roots could not be read: {error}; {error.advice}"
             return self._unknown("ApiError", message, request)
         images = [
-            ImageUse(image.container, image.init, image.image, volume=image.volume)
+            ImageUse(image.container, image.init, image.image, volume=image.volume, job=image.job)
             for image in revision.spec.images
         ]
         verdict = await self._verifier.verify(
@@ -174,11 +189,12 @@ class Prover:
         access = await self._access(release)
         digests: dict[str, str] = {}
         images = []
-        for named in named_images(release.spec.template):
-            if named.source not in digests:
-                resolved = await self._verifier.resolve(named.source, access)
-                digests[named.source] = resolved.image
-            images.append(named.resolved(digests[named.source]))
+        for job, template in _templates(release):
+            for named in named_images(template):
+                if named.source not in digests:
+                    resolved = await self._verifier.resolve(named.source, access)
+                    digests[named.source] = resolved.image
+                images.append(named.resolved(digests[named.source], job))
         return tuple(images)
 
     async def _access(self, release: Release) -> Access:
@@ -191,16 +207,16 @@ class Prover:
         )
 
     async def _credentials(self, release: Release) -> list[Mapping[str, Any]]:
-        """Pull secrets of the template and of its ServiceAccount, as the kubelet would use them."""
+        """Pull secrets of templates and their ServiceAccounts, as the kubelet would use them."""
         namespace = release.metadata.namespace
-        spec = release.spec.template.get("spec") or {}
-        names = [item.get("name") for item in spec.get("imagePullSecrets") or ()]
-        account = spec.get("serviceAccountName") or "default"
-        try:
-            found = await self._api.get(SERVICE_ACCOUNTS, namespace, account)
-            names += [item.get("name") for item in found.get("imagePullSecrets") or ()]
-        except NotFound:
-            log.debug("no ServiceAccount %s in %s", account, namespace)
+        specs = [template.get("spec") or {} for _, template in _templates(release)]
+        names = [item.get("name") for spec in specs for item in spec.get("imagePullSecrets") or ()]
+        for account in dict.fromkeys(spec.get("serviceAccountName") or "default" for spec in specs):
+            try:
+                found = await self._api.get(SERVICE_ACCOUNTS, namespace, account)
+                names += [item.get("name") for item in found.get("imagePullSecrets") or ()]
+            except NotFound:
+                log.debug("no ServiceAccount %s in %s", account, namespace)
         configs = []
         for name in filter(None, dict.fromkeys(names)):
             config = await self._pull_secret(namespace, name)
@@ -224,7 +240,8 @@ class Prover:
 
     async def _freeze(self, release: Release) -> tuple[FrozenConfig, ...]:
         frozen = []
-        for reference in references(release.spec.template, release.spec.config.live):
+        templates = [template for _, template in _templates(release)]
+        for reference in references(templates, release.spec.config.live):
             source = await self._source(release, reference)
             await self._copy(release, reference.kind, source)
             frozen.append(
@@ -256,6 +273,11 @@ class Prover:
             made = await self._api.get(_KINDS[kind], namespace, copy["metadata"]["name"])
             if not _is_copy(made, copy, release):
                 raise NameTaken(_KINDS[kind], copy["metadata"]["name"]) from None
+
+
+def _templates(release: Release) -> list[tuple[str | None, Mapping[str, Any]]]:
+    """All templates: that of the Pods, and those of jobs with the names of their probes."""
+    return [(None, release.spec.template), *job_templates(release).items()]
 
 
 def _is_copy(made: Object, copy: Object, release: Release) -> bool:

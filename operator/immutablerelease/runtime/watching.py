@@ -23,6 +23,7 @@ from .client import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
+    JOBS,
     NAMESPACES,
     PODS,
     POLICIES,
@@ -41,7 +42,7 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 # Children carry the label of their release; the rest is watched whole.
-CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES, HTTP_ROUTES)
+CHILDREN = (REVISIONS, DEPLOYMENTS, JOBS, SERVICES, PODS, ENDPOINT_SLICES, HTTP_ROUTES)
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
 # Kinds that a cluster may lack. kopf watches them from when they are there.
 OPTIONAL = (HTTP_ROUTES,)

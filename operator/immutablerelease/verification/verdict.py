@@ -45,10 +45,13 @@ class ImageUse:
     init: bool
     image: str
     volume: bool = False
+    # Probe whose job runs it.
+    job: str | None = None
 
     def __str__(self) -> str:
         kind = "image volume" if self.volume else "init container" if self.init else "container"
-        return f"{kind} {self.container}, {self.image}"
+        of_job = f" of job {self.job}" if self.job else ""
+        return f"{kind} {self.container}{of_job}, {self.image}"
 
 
 @dataclass(frozen=True)

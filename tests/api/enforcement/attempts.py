@@ -13,10 +13,12 @@ from typing import Any
 from tests.api import manifests
 from tests.api.enforcement.people import OPERATOR_IN_ITS_POD, Who, controller, mighty
 from tests.api.enforcement.stage import (
+    JOB,
     LABELS,
     REVISION,
     bare_pod,
     http_route,
+    job,
     pod_template,
     workload,
 )
@@ -88,6 +90,7 @@ _SLICE = {
     "endpoints": [{"addresses": ["198.51.100.7"]}],
     "ports": [{"name": "http", "port": 8080}],
 }
+_JOB_POD = {"immutablerelease.io/job": REVISION}
 _SERVICE = {**_labelled("Service"), "spec": {"ports": [{"port": 80}]}}
 _TRUSTED_TEMPLATE = "spec: {template: {spec: {containers: [{name: main, image: 'evil:1'}]}}}"
 
@@ -277,6 +280,57 @@ ON_A_RELEASE = [
         "create",
         bare_pod("hijack", LABELS, ownerReferences=_owned_by("ReplicaSet")),
         who=controller("statefulset-controller"),
+    ),
+    Attempt(
+        "10",
+        "create a Pod with the label of a probe's job",
+        "pods",
+        "create",
+        bare_pod("hijack", _JOB_POD),
+    ),
+    Attempt(
+        "10",
+        "create a Pod of no Job as the controller of Jobs",
+        "pods",
+        "create",
+        bare_pod("hijack", _JOB_POD, ownerReferences=_owned_by("ReplicaSet")),
+        who=controller("job-controller"),
+    ),
+    Attempt(
+        "10",
+        "have a Job make Pods that get traffic",
+        "pods",
+        "create",
+        bare_pod("hijack", LABELS, ownerReferences=_owned_by("Job")),
+        who=controller("job-controller"),
+    ),
+    Attempt("24", "create a Job of the release", "jobs", "create", job("forged", LABELS, {})),
+    Attempt(
+        "24",
+        "create a Job whose Pods look like a probe's",
+        "jobs",
+        "create",
+        job("forged", HIJACK, _JOB_POD),
+    ),
+    Attempt(
+        "24",
+        "create a Job whose Pods would get traffic",
+        "jobs",
+        "create",
+        job("forged", HIJACK, LABELS),
+    ),
+    Attempt("24", "delete the Job of a probe", "jobs", f"delete job/{JOB}"),
+    Attempt(
+        "24",
+        "give the Job of a probe more time",
+        "jobs",
+        f"patch job/{JOB} --type=merge -p 'spec: {{activeDeadlineSeconds: 9999}}'",
+    ),
+    Attempt(
+        "19",
+        "call the Job of a probe complete",
+        "workload-status",
+        f"patch job/{JOB} --subresource=status --type=merge -p 'status: {{succeeded: 1}}'",
     ),
     Attempt(
         "11",

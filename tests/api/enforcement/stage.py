@@ -13,6 +13,7 @@ Manifest = dict[str, Any]
 
 RELEASE = "shop"
 REVISION = "shop-0123456789"
+JOB = f"{REVISION}-smoke-0"
 LABELS = {"immutablerelease.io/release": RELEASE, "immutablerelease.io/revision": REVISION}
 MANAGED = {"app.kubernetes.io/managed-by": "immutable-release-operator", **LABELS}
 DIGEST = f"registry.example.com/shop@{manifests.DIGEST}"
@@ -72,7 +73,11 @@ def release_into(kubectl: Kubectl) -> Stage:
             kubectl, {"apiVersion": "v1", "kind": kind, "metadata": frozen, "immutable": True}
         )
     as_operator(kubectl, deployment(owner=revision_uid))
+    made = job(JOB, LABELS, {"immutablerelease.io/job": REVISION})
+    made["metadata"] = _metadata(JOB, "ReleaseRevision", REVISION, revision_uid)
+    as_operator(kubectl, made)
     kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+    kubectl("wait", f"job/{JOB}", "--for=condition=Complete", TIMEOUT)
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     names = "jsonpath={.items[0].metadata.name}"
     pod = kubectl("get", "pod", "-l", selector, "-o", names)
@@ -126,6 +131,19 @@ def workload(kind: str, name: str, labels: dict[str, str], **spec: Any) -> Manif
         "kind": kind,
         "metadata": {"name": name, "labels": labels},
         "spec": {"selector": {"matchLabels": labels}, "template": pod_template(labels), **spec},
+    }
+
+
+def job(name: str, labels: dict[str, str], pod_labels: dict[str, str]) -> Manifest:
+    """A Job with these labels, whose Pod has those."""
+    template = pod_template(pod_labels)
+    template["spec"]["restartPolicy"] = "Never"
+    # kwok ends Pods of Jobs by itself.
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"backoffLimit": 0, "template": template},
     }
 
 

@@ -35,7 +35,7 @@ STARTING, PENDING = RevisionPhase.STARTING, RevisionPhase.PENDING
 
 IMAGE = ResolvedImage(container="app", source="shop:2", image=f"r/shop@sha256:{'1' * 64}")
 RESOLVED = Resolution(TEMPLATE_HASH, {"spec": {"a": 1}}, (IMAGE,))
-NAME = revision_name("shop", {"spec": {"a": 1}})
+NAME = revision_name("shop", {"spec": {"a": 1}}, {})
 
 
 def scene(*others: Any, wants: str | None = "now", now: Any = None, **more: Any) -> Snapshot:

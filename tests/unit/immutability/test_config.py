@@ -87,10 +87,10 @@ PLACES = {
 @pytest.mark.parametrize(("written", "expected"), PLACES.values(), ids=PLACES.keys())
 def test_every_place_is_found_and_rewritten(written: dict[str, Any], expected: Reference) -> None:
     before = deepcopy(written)
-    assert references(written, ()) == (expected,)
+    assert references([written], ()) == (expected,)
     copy = FrozenConfig.model_validate({"kind": expected.kind, "source": "x", "name": "x-copy"})
     rewritten = rewrite(written, [copy])
-    assert references(rewritten, ()) == (
+    assert references([rewritten], ()) == (
         Reference(expected.kind, "x-copy", optional=expected.optional),
     )
     assert written == before, "the release's own template is never touched"
@@ -99,7 +99,7 @@ def test_every_place_is_found_and_rewritten(written: dict[str, Any], expected: R
 def test_live_references_are_left_alone() -> None:
     written = template(container={"envFrom": [{"secretRef": {"name": "db"}}]})
     live = (LiveReference.model_validate({"kind": "Secret", "name": "db"}),)
-    assert references(written, live) == ()
+    assert references([written], live) == ()
     assert rewrite(written, []) == written
 
 
@@ -112,7 +112,7 @@ def test_a_reference_that_is_required_once_is_required() -> None:
             ]
         }
     )
-    assert references(written, ()) == (Reference("ConfigMap", "x", optional=False),)
+    assert references([written], ()) == (Reference("ConfigMap", "x", optional=False),)
 
 
 def test_a_copy_is_immutable_and_named_by_its_content_and_release() -> None:

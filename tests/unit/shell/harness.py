@@ -8,16 +8,18 @@ from hashlib import sha256
 from typing import Any
 
 from immutablerelease.api.probe import Probe
-from immutablerelease.api.revision import ResolvedImage
+from immutablerelease.api.revision import ResolvedImage, RevisionJob
 from immutablerelease.core.plan import Event, Plan, Verify
-from immutablerelease.core.probing import Outcome, ProbeState
+from immutablerelease.core.probing import WHOLE, Outcome, ProbeState
 from immutablerelease.core.snapshot import Resolution, RouteRecord, Snapshot, VerdictView
 from immutablerelease.health.prober import Target
+from immutablerelease.immutability.job import job_templates
 from immutablerelease.runtime.client import (
     ACTIONS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
+    JOBS,
     PODS,
     POLICIES,
     RELEASES,
@@ -42,6 +44,7 @@ SEEN = (
     REVISIONS,
     ACTIONS,
     DEPLOYMENTS,
+    JOBS,
     SERVICES,
     PODS,
     ENDPOINT_SLICES,
@@ -134,7 +137,11 @@ class Instant:
     ) -> None:
         self._states = {
             revision: {
-                target.uid: {probe.name: self._probe(revision) for probe in probes[revision]}
+                target.uid: {
+                    probe.name: self._probe(revision)
+                    for probe in probes[revision]
+                    if probe.whole is (target.uid == WHOLE) and probe.job is None
+                }
                 for target in pods
             }
             for revision, pods in targets.items()
@@ -164,7 +171,12 @@ def _resolve(snapshot: Snapshot) -> Resolution:
     digest = sha256(source.encode()).hexdigest()
     container["image"] = f"{source.rpartition(':')[0]}@sha256:{digest}"
     image = ResolvedImage(container="app", source=source, image=container["image"])
-    return Resolution(snapshot.template_hash, {"spec": {"containers": [container]}}, (image,))
+    jobs = tuple(
+        RevisionJob(name=name, template=template)
+        for name, template in job_templates(snapshot.release).items()
+    )
+    template = {"spec": {"containers": [container]}}
+    return Resolution(snapshot.template_hash, template, (image,), jobs=jobs)
 
 
 @dataclass

@@ -70,12 +70,23 @@ objectSelector:
   - {key: immutablerelease.io/release, operator: Exists}
 {{- end }}
 
-{{/* Matches workloads that carry the label of a release, or would make Pods that carry it. */}}
+{{/* Matches Pods of a release, those of its jobs among them, and what makes them. */}}
+{{- define "iro.policy.ofRelease" -}}
+matchConditions:
+- name: of-a-release
+  expression: >-
+    [object, oldObject].exists(o, o != null
+      && ['immutablerelease.io/release', 'immutablerelease.io/job'].exists(label,
+        label in o.metadata.?labels.orValue({})))
+{{- end }}
+
+{{/* Matches workloads that carry the label of a release, or would make Pods that carry one. */}}
 {{- define "iro.policy.makesPods" -}}
 matchConditions:
 - name: of-a-release
   expression: >-
     [object, oldObject].exists(o, o != null && (
       'immutablerelease.io/release' in o.metadata.?labels.orValue({}) ||
-      'immutablerelease.io/release' in o.spec.template.?metadata.?labels.orValue({})))
+      ['immutablerelease.io/release', 'immutablerelease.io/job'].exists(label,
+        label in o.spec.template.?metadata.?labels.orValue({}))))
 {{- end }}

@@ -20,7 +20,7 @@ from ..snapshot import PodView, RouteRecord
 from . import target as targets
 from .probed import failures
 from .reverified import replacement, revoked, undecided
-from .route import NAMED, PROMOTED, REPLACED, REVERTED, REVOKED, WITHDRAWN, settle
+from .route import ABORTED, NAMED, REPLACED, REVERTED, REVOKED, ROLLED_BACK, WITHDRAWN, settle
 from .sharing import crowded, refuge, take_back
 from .target import Fitness
 
@@ -32,6 +32,8 @@ UNREADY_GRACE = 3.0
 # Creation times are written in whole seconds.
 SECOND = timedelta(seconds=1)
 
+# Why a revision took the traffic that had it before.
+_RETURNS = frozenset({REVERTED, ROLLED_BACK, ABORTED, *NAMED})
 _INHERITED = (
     "it took the traffic back and has not passed since: the trouble may not be the version's, and "
     "no other one is tried"
@@ -134,7 +136,7 @@ def _inherited(draft: Draft, name: str) -> bool:
     the next one would be left for it as well.
     """
     states = draft.snapshot.probes.get(name, {})
-    returned = draft.record is not None and draft.record.reason != PROMOTED
+    returned = draft.record is not None and draft.record.reason in _RETURNS
     return returned and signals.failed_from_the_start(draft.probes(name), states)
 
 

@@ -154,6 +154,7 @@ def _retry(draft: Draft, action: Action) -> Answer:
     draft.change(
         wanted,
         phase=RevisionPhase.PENDING,
+        attempt=draft.revisions[wanted].attempt + 1,
         verification=None,
         refusal=None,
         failure=None,

@@ -1,5 +1,6 @@
 """Which revision does the spec stand for? Tags are resolved once for it, then never again."""
 
+from immutablerelease.api.probe import Probe
 from immutablerelease.api.release import Source
 from immutablerelease.api.revision import RevisionPhase, RevisionSpec, RevisionStatus
 
@@ -30,7 +31,11 @@ def _keep_terms(draft: Draft) -> None:
     """What the manifest says for the revision that it stands for stays with that revision."""
     name = draft.wanted
     if name is not None:
-        draft.change(name, ports=draft.ports(name), probes=draft.named_probes(name))
+        draft.change(name, ports=draft.ports(name), probes=_recorded_probes(draft, name))
+
+
+def _recorded_probes(draft: Draft, name: str) -> tuple[Probe, ...]:
+    return tuple(probe.recorded for probe in draft.named_probes(name))
 
 
 def settle_for_active(draft: Draft) -> None:
@@ -71,7 +76,8 @@ def _resolve(draft: Draft) -> None:
     ):
         return
     release = draft.snapshot.release.metadata
-    name = revision_name(release.name, resolution.template)
+    jobs = {job.name: job.template for job in resolution.jobs}
+    name = revision_name(release.name, resolution.template, jobs)
     if name in draft.revisions:
         draft.wanted = name
         draft.resolve = None
@@ -92,6 +98,7 @@ def _spec(draft: Draft, resolution: Resolution) -> RevisionSpec:
         generation=draft.snapshot.release.metadata.generation,
         template_hash=resolution.template_hash,
         template=dict(resolution.template),
+        jobs=resolution.jobs,
         images=resolution.images,
         config=resolution.config,
     )

@@ -74,9 +74,10 @@ def full(draft: Draft, name: str) -> bool:
 
 
 def passes(draft: Draft, name: str) -> bool:
-    """Whether it has ready Pods and all of them pass all probes."""
+    """Whether it has ready Pods and all of them pass all probes of Pods."""
     states = draft.snapshot.probes.get(name, {})
-    return signals.all_pass(draft.serving(name), draft.probes(name), states)
+    probes = [probe for probe in draft.probes(name) if not probe.whole]
+    return signals.all_pass(draft.serving(name), probes, states)
 
 
 def look_again(draft: Draft, name: str) -> None:
