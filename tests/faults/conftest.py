@@ -4,20 +4,19 @@ python -m devcluster up --profile api
 python -m devcluster exec -- python -m pytest tests/faults
 """
 
-import base64
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from demo import manifests
 from demo.kube import Kube, wait_for
 from demo.operator_process import write_kubeconfig
 from tests.api.chart import NAMESPACE, NAMESPACE_OBJECT, apply, delete, render
 from tests.api.kubectl import Kubectl
+from tests.faults.authority import authority
 from tests.faults.background import Background
 from tests.faults.fake_pods import FakePods
 from tests.faults.proxy import Proxy
@@ -101,15 +100,6 @@ def _policy() -> dict[str, object]:
     policy = manifests.policy("faults", {}, [registry], [f"{PREFIX}*"])
     policy["spec"] = {"match": policy["spec"]["match"], "unsafeAllowUnsigned": True}
     return policy
-
-
-def authority() -> bytes:
-    """The certificate of who vouches for the API server."""
-    config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
-    cluster = config["clusters"][0]["cluster"]
-    if data := cluster.get("certificate-authority-data"):
-        return base64.b64decode(data)
-    return Path(cluster["certificate-authority"]).read_bytes()
 
 
 def _ours(kube: Kube) -> list[str]:

@@ -45,7 +45,7 @@ def manifest(namespace: str, version: str, strategy: Object, *, sick: bool = Fal
             # Longer than many releases are cut off for.
             "progressDeadline": "10m",
             "bake": "1s",
-            "probes": [manifests.probe(interval="1s", threshold=2)],
+            "probes": [manifests.probe(interval="2s", threshold=2)],
         },
         keepWarm="1s",
     )
@@ -176,6 +176,8 @@ class Stage:
 
     def _fall_sick(self, sight: Sight, pod: Object) -> None:
         labels = pod["metadata"]["labels"]
-        serves = sight.selected == labels.get(REVISION_LABEL)
-        if labels.get(_SICK) and serves:
+        revision = labels.get(REVISION_LABEL)
+        shares = sight.status.get("traffic", ())
+        serves = any(one["revision"] == revision and one["weight"] for one in shares)
+        if labels.get(_SICK) and (serves or sight.selected == revision):
             self._sick.add(pod["metadata"]["uid"])

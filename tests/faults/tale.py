@@ -11,6 +11,7 @@ from demo.kube import Kube, Object
 from tests.faults.stage import Sight, manifest
 
 BLUE_GREEN: Final[Object] = {"blueGreen": {"promotion": "Automatic"}}
+CANARY: Final[Object] = {"canary": {"steps": [{"weight": 50, "hold": "1s"}]}}
 
 
 @dataclass(frozen=True)

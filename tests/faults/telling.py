@@ -11,7 +11,7 @@ from tests.faults.stage import NAME, Sight, Stage
 from tests.faults.tale import Tale
 
 PATIENCE: Final = 150.0
-PAUSE: Final = 0.5
+PAUSE: Final = 1.0
 
 
 def told(stage: Stage, tales: Sequence[Tale], ended: Callable[[], bool]) -> dict[str, Sight]:

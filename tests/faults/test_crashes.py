@@ -14,10 +14,10 @@ from tests.faults.conftest import LOGS
 from tests.faults.crashes import Cuts, Point
 from tests.faults.proxy import Proxy
 from tests.faults.stage import Sight, Stage
-from tests.faults.tale import BLUE_GREEN, TALES, Tale
+from tests.faults.tale import BLUE_GREEN, CANARY, TALES, Tale
 from tests.faults.telling import events_of, routes, told, writes_in
 
-STRATEGIES: Mapping[str, Object] = {"blue-green": BLUE_GREEN}
+STRATEGIES: Mapping[str, Object] = {"blue-green": BLUE_GREEN, "canary": CANARY}
 # An Event may be told once more by whoever does not know that it was told.
 REPEATED_EVENTS = 1
 

@@ -15,8 +15,9 @@ import pytest
 
 from demo.kube import Kube
 from demo.operator_process import NAMESPACE, SERVICE_ACCOUNT, OperatorProcess, write_kubeconfig
+from tests.faults.authority import authority
 from tests.faults.background import Background
-from tests.faults.conftest import LOGS, authority
+from tests.faults.conftest import LOGS
 from tests.faults.proxy import Plan, Proxy, Seen
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import NAME, Stage
