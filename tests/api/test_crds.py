@@ -43,6 +43,7 @@ def test_defaults_are_filled_in_and_the_template_is_left_as_it_is(kubectl: Kubec
                 {
                     "name": "api",
                     "http": {"port": "http", "path": "/", "expectStatus": "200-299"},
+                    "scope": "Always",
                     "interval": "2s",
                     "timeout": "1s",
                     "failureThreshold": 3,

@@ -62,14 +62,14 @@ def _documents(path: Path) -> list[dict[str, Any]]:
 
 
 def _fields(kind: Kind, *, required: bool = False) -> Iterator[str]:
-    """Paths of the fields of a spec; the Pod template counts as one."""
+    """Paths of the fields of a spec; a Pod template counts as one."""
 
     def walk(schema: dict[str, Any], path: str) -> Iterator[str]:
         for name, value in schema.get("properties", {}).items():
             if required and name not in schema.get("required", []):
                 continue
             yield (field := f"{path}.{name}".lstrip("."))
-            if field != "template":
+            if name != "template":
                 yield from walk(value.get("items", value), field)
 
     return walk(structural_schema(kind.spec, defaults=True), "")

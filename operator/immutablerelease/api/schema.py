@@ -8,7 +8,8 @@ pydantic writes JSON schema; the API server takes a strict part of it. What is d
 - a default is written where it says something; that of an object in full, since the API server
   checks an object's rules on its default before it fills in those of the fields; none inside of a
   list that merges as a whole, where it would look to whoever applies it again as a change;
-- `Model.rules` become `x-kubernetes-validations`.
+- `Model.rules` become `x-kubernetes-validations`, in a spec: a status repeats what was admitted once,
+  and must not be refused by rules that have become stricter since.
 """
 
 from typing import Any
@@ -56,7 +57,8 @@ class _WithRules(GenerateJsonSchema):
 
 def _structural(node: Schema, definitions: dict[str, Schema], *, defaults: bool) -> Schema:
     node = _alternatives(_referenced(node, definitions), definitions)
-    schema = {key: value for key, value in node.items() if key not in ("title", "default")}
+    dropped = ("title", "default") if defaults else ("title", "default", _VALIDATIONS)
+    schema = {key: value for key, value in node.items() if key not in dropped}
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
     for key, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
