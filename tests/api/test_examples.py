@@ -42,7 +42,7 @@ def test_the_examples_cover_every_kind() -> None:
 def test_the_examples_show_every_field_of_a_release() -> None:
     written = {
         field
-        for name in ("release-full.yaml", "release-canary.yaml")
+        for name in ("release-full.yaml", "release-canary.yaml", "release-daemonset.yaml")
         for document in _documents(next(path for path in EXAMPLES if path.name == name))
         for field in _written(document["spec"])
     }

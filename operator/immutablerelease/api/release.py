@@ -51,6 +51,13 @@ class ReleaseService(Model):
     ]
 
 
+class Workload(StrEnum):
+    """What runs the Pods of a revision."""
+
+    DEPLOYMENT = "Deployment"
+    DAEMON_SET = "DaemonSet"
+
+
 class Promotion(StrEnum):
     """Who decides that a tested candidate gets the traffic."""
 
@@ -315,6 +322,15 @@ class Config(Model):
     ] = ()
 
 
+_NOT_FOR_DAEMON_SETS = {
+    ".strategy.canary": "has(self.strategy.canary)",
+    ".strategy.blueGreen.previewReplicas": (
+        "has(self.strategy.blueGreen) && has(self.strategy.blueGreen.previewReplicas)"
+    ),
+    ".traffic.gateway": "has(self.traffic.gateway)",
+}
+
+
 class ReleaseSpec(Model):
     """What the team wants to run."""
 
@@ -358,12 +374,33 @@ class ReleaseSpec(Model):
             "mirror needs traffic.gateway: a Service cannot copy requests",
             ".strategy.canary",
         ),
+        Rule(
+            "self.workload == oldSelf.workload",
+            "workload never changes; write another release beside this one, then delete this one",
+            ".workload",
+        ),
+        *(
+            Rule(
+                f"self.workload != 'DaemonSet' || !({given})",
+                f"a DaemonSet has one Pod on each node and no shares: remove {path[1:]}",
+                path,
+            )
+            for path, given in _NOT_FOR_DAEMON_SETS.items()
+        ),
     )
+    workload: Annotated[
+        Workload,
+        Field(
+            description="What runs the Pods. Deployment: as many as `replicas` says. DaemonSet: "
+            "one on each node that its template allows, for agents of nodes; all traffic moves "
+            "at once."
+        ),
+    ] = Workload.DEPLOYMENT
     replicas: Annotated[
         int,
         Field(
             description="Pods of the active revision. Served by the scale subresource; "
-            "changing it makes no new revision.",
+            "changing it makes no new revision. It means nothing for a DaemonSet.",
             ge=0,
             le=10000,
         ),

@@ -223,7 +223,7 @@ class RevisionStatus(Model):
         int, Field(description="Times that it was tried again; each has jobs of its own.", ge=0)
     ] = 0
     started_at: Annotated[
-        Time | None, Field(description="When its Deployment was started; the deadline counts.")
+        Time | None, Field(description="When its Pods were started; the deadline counts.")
     ] = None
     tested_at: Annotated[Time | None, Field(description="When it passed its probes.")] = None
     step: Annotated[int, Field(description="Steps of the canary that it has passed.", ge=0)] = 0

@@ -159,7 +159,7 @@ _POD_SPEC: dict[str, Any] = {
         },
         "restartPolicy": {
             "type": "string",
-            "description": "Always, or absent: the Pods are those of a Deployment.",
+            "description": "Always, or absent: the Pods are those of a Deployment or DaemonSet.",
             "enum": ["Always"],
         },
     },

@@ -68,7 +68,7 @@ REASONS: Mapping[str, Explanation] = {
         "spec.traffic.gateway.",
     ),
     "Scaling": Explanation(
-        "{active} serves with fewer Pods than spec.replicas asks for.",
+        "{active} serves with fewer Pods than it is to have.",
         "It is settled once the missing Pods are ready; kubectl get pods tells what holds them up.",
     ),
     "Paused": Explanation(
@@ -106,7 +106,8 @@ REASONS: Mapping[str, Explanation] = {
     # Health of what serves.
     "Healthy": Explanation("All Pods are ready and pass all probes.", ""),
     "ScaledToZero": Explanation(
-        "spec.replicas is 0: there is nothing to judge.", "Set spec.replicas."
+        "No Pod is wanted: spec.replicas is 0, or no node is to have a Pod of the DaemonSet.",
+        "Set spec.replicas; of a DaemonSet, see nodeSelector, affinity and tolerations.",
     ),
     "PodsNotReady": Explanation(
         "Some Pods are not ready; the others serve, and nothing shows that the version is bad.",
@@ -173,7 +174,7 @@ REASONS: Mapping[str, Explanation] = {
         "kubectl immutable retry {release}.",
     ),
     "DeploymentRefused": Explanation(
-        "The API server, a quota or an admission policy refused its Deployment or Service.",
+        "The API server, a quota or an admission policy refused its workload or Service.",
         "Correct what the message names, then: kubectl immutable retry {release}.",
     ),
     "Rejected": Explanation(

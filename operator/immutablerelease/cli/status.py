@@ -16,7 +16,7 @@ from . import cluster, output
 from .cluster import Cluster, Commands
 from .outlook import next_step
 from .reading import Story, read_story, signers, tell, understand
-from .tree import draw, table
+from .tree import draw, table, wanted
 from .watching import Board, Interest, of_release, one, watch
 
 
@@ -107,7 +107,8 @@ def summary(release: Release) -> dict[str, Any]:
         "candidateRevision": status.get("candidateRevision"),
         "knownGoodRevision": status.get("knownGoodRevision"),
         "traffic": status["traffic"],
-        "replicas": release.spec.replicas,
+        "workload": str(release.spec.workload),
+        "replicas": wanted(release),
         "readyReplicas": status["readyReplicas"],
         "conditions": status["conditions"],
     }

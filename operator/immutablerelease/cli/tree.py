@@ -11,7 +11,7 @@ from rich.text import Text
 
 from immutablerelease.api.conditions import Condition, ConditionType, find_condition
 from immutablerelease.api.objects import Release, Revision
-from immutablerelease.api.release import StepStatus
+from immutablerelease.api.release import StepStatus, Workload
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.core.draft import IN_FLIGHT
 from immutablerelease.core.snapshot import PodView
@@ -48,12 +48,18 @@ def table(releases: Iterable[Release], now: datetime, *, namespaced: bool) -> Ta
             release.metadata.name,
             word(str(release.status.phase or "Pending")),
             _shares(release),
-            f"{release.status.ready_replicas}/{release.spec.replicas}",
+            f"{release.status.ready_replicas}/{wanted(release)}",
             ago(release.metadata.created, now),
             brief(condition.message) if condition else "the operator has not looked at it yet",
         ]
         made.add_row(*([release.metadata.namespace, *cells] if namespaced else cells))
     return made
+
+
+def wanted(release: Release) -> int:
+    """Pods that there are to be: a DaemonSet makes one for each node by itself."""
+    by_node = release.spec.workload is Workload.DAEMON_SET
+    return release.status.replicas if by_node else release.spec.replicas
 
 
 def _shares(release: Release) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.objects import Revision
 from immutablerelease.api.probe import Probe
-from immutablerelease.api.release import ReleaseSpec, ReleaseStatus, ServicePort
+from immutablerelease.api.release import ReleaseSpec, ReleaseStatus, ServicePort, Workload
 from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 
 from . import terms
@@ -115,8 +115,31 @@ class Draft:
         return self.snapshot.revisions[name]
 
     def deployment(self, name: str) -> DeploymentView | None:
-        """The Deployment of a revision, if it exists."""
+        """The Deployment or DaemonSet of a revision, if it exists."""
         return self.snapshot.deployments.get(name)
+
+    def replicas(self, name: str) -> int:
+        """Pods that a revision has at full size: those that the release asks for, or one a node.
+
+        Revisions may be for different nodes. For how many is known once the controller of its
+        DaemonSet has looked; until then it is taken to be for as many as any other.
+        """
+        if self.spec.workload is Workload.DEPLOYMENT:
+            return self.spec.replicas
+        seen = {view.revision: view.nodes or 0 for view in self._daemon_sets() if view.observed}
+        return max(1, seen[name] if name in seen else max(seen.values(), default=1))
+
+    def idle(self, name: str) -> bool:
+        """Whether no Pod is wanted: the release is scaled to zero, or no node is to have one."""
+        return self.nowhere(name) or self.replicas(name) == 0
+
+    def nowhere(self, name: str) -> bool:
+        """Whether the controller of its DaemonSet has found no node that is to have a Pod."""
+        view = self.deployment(name)
+        return view is not None and view.observed and view.nodes == 0
+
+    def _daemon_sets(self) -> Iterator[DeploymentView]:
+        return (view for view in self.snapshot.deployments.values() if view.nodes is not None)
 
     def pods(self, name: str) -> tuple[PodView, ...]:
         """Pods of a revision that are not on their way out."""

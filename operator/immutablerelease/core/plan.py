@@ -51,9 +51,9 @@ class RecordRevision:
 
 @dataclass(frozen=True)
 class StartRevision:
-    """Create the Deployment of a verified revision if it is missing, and write its Service.
+    """Create the workload of a verified revision if it is missing, and write its Service.
 
-    A Deployment that exists is left as it is: a template is never updated, a size only by `Scale`.
+    A workload that exists is left as it is: a template is never updated, a size only by `Scale`.
     """
 
     revision: str
@@ -71,7 +71,7 @@ class RunJob:
 
 @dataclass(frozen=True)
 class Scale:
-    """Set the number of Pods of a revision's Deployment."""
+    """Set the number of Pods of a revision's Deployment; a DaemonSet can only be deleted, by 0."""
 
     revision: str
     replicas: int

@@ -70,6 +70,8 @@ def unpullable(pod: PodView) -> str:
 def waiting_for(pods: Sequence[PodView]) -> str:
     """What keeps Pods from being ready, for a message."""
     for pod in pods:
+        if pod.unschedulable:
+            return f"; no node takes Pod {pod.name} ({pod.unschedulable})"
         for container in pod.containers:
             if container.waiting:
                 text = f"{container.waiting}: {container.message}".rstrip(": ")

@@ -45,6 +45,8 @@ class PodView:
     ready_changed_at: datetime | None = None
     containers: tuple[ContainerView, ...] = ()
     created: datetime | None = None
+    # Why no node takes it, in the scheduler's words.
+    unschedulable: str = ""
 
     @property
     def serving(self) -> bool:
@@ -54,16 +56,18 @@ class PodView:
 
 @dataclass(frozen=True)
 class DeploymentView:
-    """The Deployment of a revision."""
+    """The Deployment of a revision, or its DaemonSet."""
 
     revision: str
     replicas: int
-    # Whether the deployment controller has seen the newest generation.
+    # Whether its controller has seen the newest generation.
     observed: bool
     available: int
     # Whether its template still is the revision's.
     intact: bool
     message: str = ""
+    # Nodes that take a Pod of the DaemonSet each; None of a Deployment. Zero until it is observed.
+    nodes: int | None = None
 
 
 # What a selector names that picks every Pod of the release.

@@ -1,4 +1,4 @@
-"""The Deployment of a revision: written once from its recorded template, never edited again."""
+"""The workload of a revision: written once from its recorded template, never edited again."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +18,21 @@ Object = Mapping[str, Any]
 
 def deployment(revision: Revision, replicas: int) -> dict[str, Any]:
     """The Deployment that runs a revision."""
+    return _workload("Deployment", revision, replicas=replicas)
+
+
+def daemon_set(revision: Revision) -> dict[str, Any]:
+    """The DaemonSet that runs a revision on each node that its template allows."""
+    # Should somebody change its template all the same, no Pod that runs is replaced for it.
+    return _workload("DaemonSet", revision, updateStrategy={"type": "OnDelete"})
+
+
+def _workload(kind: str, revision: Revision, **spec: Any) -> dict[str, Any]:
     name = revision.metadata.name
     labels = {RELEASE_LABEL: revision.spec.release, REVISION_LABEL: name}
     return {
         "apiVersion": "apps/v1",
-        "kind": "Deployment",
+        "kind": kind,
         "metadata": {
             "name": name,
             "namespace": revision.metadata.namespace,
@@ -31,11 +41,11 @@ def deployment(revision: Revision, replicas: int) -> dict[str, Any]:
             "ownerReferences": [owner("ReleaseRevision", name, revision.metadata.uid)],
         },
         "spec": {
-            "replicas": replicas,
-            # Its template never changes, so there is never a second ReplicaSet to keep.
+            # Its template never changes, so there is never another version of it to keep.
             "revisionHistoryLimit": 0,
             "selector": {"matchLabels": labels},
             "template": pod_template(revision),
+            **spec,
         },
     }
 

@@ -15,6 +15,10 @@ class NameTaken(Exception):
         self.object = f"{kind.kind}/{name}"
 
 
+class StillThere(Exception):
+    """What is to be made anew is there still, on its way out; decide anew."""
+
+
 class Children:
     """Writes them, and keeps the store in step with what was written."""
 
@@ -32,7 +36,10 @@ class Children:
         try:
             self._store.put(kind, await self._api.create(kind, metadata["namespace"], obj))
         except AlreadyExists:
-            return await self.find(snapshot, kind, metadata["name"])
+            found = await self.find(snapshot, kind, metadata["name"])
+            if found is not None and "deletionTimestamp" in found["metadata"]:
+                raise StillThere(f"{kind.kind} {metadata['name']} is still being deleted") from None
+            return found
         return None
 
     async def replace(self, kind: Kind, obj: Object) -> None:

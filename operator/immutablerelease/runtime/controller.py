@@ -33,9 +33,10 @@ from immutablerelease.health.prometheus import Names
 from immutablerelease.immutability.job import last_words
 from immutablerelease.traffic.proof import Proof, Proofs
 
-from .children import NameTaken, belongs, is_ours
+from .children import NameTaken, StillThere, belongs, is_ours
 from .client import (
     CONFIG_MAPS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     HTTP_ROUTES,
     JOBS,
@@ -66,7 +67,16 @@ log = logging.getLogger(__name__)
 
 _KINDS: Mapping[str, Kind] = {
     kind.kind: kind
-    for kind in (SERVICES, DEPLOYMENTS, JOBS, REVISIONS, CONFIG_MAPS, SECRETS, HTTP_ROUTES)
+    for kind in (
+        SERVICES,
+        DEPLOYMENTS,
+        DAEMON_SETS,
+        JOBS,
+        REVISIONS,
+        CONFIG_MAPS,
+        SECRETS,
+        HTTP_ROUTES,
+    )
 }
 # How soon to look again whether a name that was taken is free, or the Gateway API installed.
 CONFLICT_DELAY = 15.0
@@ -144,7 +154,7 @@ class Memory:
         self._conflicts.get(key, set()).discard(name)
 
     def refused(self, key: Key, revision: str, message: str) -> None:
-        """The API server refuses a revision's Deployment."""
+        """The API server refuses a revision's workload."""
         self._refusals.setdefault(key, {})[revision] = message
 
     def settle_refusals(self, key: Key) -> None:
@@ -246,7 +256,7 @@ class Controller:
                 return False
             try:
                 await self._executor.carry_out(snapshot, intent)
-            except (NotReady, MovedMeanwhile, StillRouted) as error:
+            except (NotReady, MovedMeanwhile, StillRouted, StillThere) as error:
                 log.info("%s: not done, decided anew: %s", key, error)
                 return False
             except GatewayMissing:

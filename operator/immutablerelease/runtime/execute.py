@@ -14,6 +14,7 @@ from immutablerelease.api.meta import (
     REVISION_LABEL,
 )
 from immutablerelease.api.objects import owner
+from immutablerelease.api.release import Workload
 from immutablerelease.core import terms
 from immutablerelease.core.plan import (
     DeleteAction,
@@ -32,13 +33,14 @@ from immutablerelease.core.plan import (
 )
 from immutablerelease.core.snapshot import Snapshot
 from immutablerelease.immutability.job import job
-from immutablerelease.immutability.workload import deployment
+from immutablerelease.immutability.workload import daemon_set, deployment
 from immutablerelease.traffic.service import offers, revision_service
 
 from .children import Children
 from .client import (
     ACTIONS,
     CONFIG_MAPS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     JOBS,
     RELEASES,
@@ -85,7 +87,8 @@ class Executor:
         """Carry out one intent.
 
         Raises:
-            ApiError, NotReady, MovedMeanwhile, StillRouted, NameTaken: It did not happen.
+            ApiError, NotReady, MovedMeanwhile, StillRouted, StillThere, NameTaken: It did not
+                happen.
             GatewayMissing: All of it happened that can without the Gateway API.
         """
         await self._steps[type(intent)](snapshot, intent)
@@ -126,6 +129,9 @@ class Executor:
         if found is not None and not offers(found, ports):
             spec = {**found["spec"], "ports": service["spec"]["ports"]}
             await self._children.replace(SERVICES, {**found, "spec": spec})
+        if snapshot.release.spec.workload is Workload.DAEMON_SET:
+            await self._children.create(snapshot, DAEMON_SETS, daemon_set(revision))
+            return
         await self._children.create(snapshot, DEPLOYMENTS, deployment(revision, intent.replicas))
 
     async def _run_job(self, snapshot: Snapshot, intent: RunJob) -> None:
@@ -134,8 +140,13 @@ class Executor:
 
     async def _scale(self, snapshot: Snapshot, intent: Scale) -> None:
         namespace = snapshot.release.metadata.namespace
-        if intent.unless_routed and await self._routing.leads_to(snapshot, intent.revision):
+        by_node = snapshot.release.spec.workload is Workload.DAEMON_SET
+        looks = by_node or intent.unless_routed
+        if looks and await self._routing.leads_to(snapshot, intent.revision):
             raise StillRouted(f"traffic of the release goes to {intent.revision}")
+        if by_node:
+            await self._children.delete(DAEMON_SETS, namespace, intent.revision)
+            return
         scale = {
             "apiVersion": "autoscaling/v1",
             "kind": "Scale",

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from immutablerelease.api.meta import ATTEMPT_LABEL, PROBE_LABEL, REVISION_LABEL
 from immutablerelease.api.objects import Action, Release, Revision
 from immutablerelease.api.policy import Policy
+from immutablerelease.api.release import Workload
 from immutablerelease.core import terms
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.probing import WHOLE
@@ -25,7 +26,6 @@ from immutablerelease.core.snapshot import (
     VerdictView,
 )
 from immutablerelease.immutability.job import failed, job_templates, state
-from immutablerelease.immutability.workload import difference, pod_template
 from immutablerelease.traffic.acceptance import MISSING, newest, view
 from immutablerelease.traffic.gateway import Backends, token
 from immutablerelease.traffic.proof import Proof, Question
@@ -36,6 +36,7 @@ from immutablerelease.verification.trust import NO_TRUST, Trust
 from .children import is_ours
 from .client import (
     ACTIONS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
@@ -46,10 +47,12 @@ from .client import (
     RELEASES,
     REVISIONS,
     SERVICES,
+    Kind,
 )
 from .key import Key
 from .pods import pod_view
 from .store import Store
+from .workloads import daemon_set_view, deployment_view, left_behind
 
 Object = Mapping[str, Any]
 
@@ -139,13 +142,14 @@ class Observer:
             return None
         release = Release.read(obj)
         revisions = self._revisions(key)
-        pods = self._pods(key)
+        by_node = release.spec.workload is Workload.DAEMON_SET
+        pods = self._pods(key, self._daemon_sets(key) if by_node else None)
         pending, answered = self._actions(key)
         snapshot = Snapshot(
             release=release,
             template_hash=self._template_hash(release),
             revisions=revisions,
-            deployments=self._deployments(key, revisions),
+            deployments=self._workloads(key, DAEMON_SETS if by_node else DEPLOYMENTS, revisions),
             pods=pods,
             probes=self._probe_states(key, revisions),
             route=read_route(
@@ -261,22 +265,34 @@ class Observer:
             self._parsed.pop(uid, None)
             self._hashes.pop(uid, None)
 
-    def _deployments(
-        self, key: Key, revisions: Mapping[str, Revision]
+    def _workloads(
+        self, key: Key, kind: Kind, revisions: Mapping[str, Revision]
     ) -> dict[str, DeploymentView]:
+        view = daemon_set_view if kind is DAEMON_SETS else deployment_view
         found = {}
-        for obj in self._store.of_release(DEPLOYMENTS, *key):
+        for obj in self._store.of_release(kind, *key):
             name = obj["metadata"]["name"]
             if "deletionTimestamp" not in obj["metadata"]:
-                found[name] = deployment_view(obj, revisions.get(name))
+                found[name] = view(obj, revisions.get(name))
         return found
 
-    def _pods(self, key: Key) -> dict[str, tuple[PodView, ...]]:
+    def _daemon_sets(self, key: Key) -> frozenset[str]:
+        """The uids of those that stay."""
+        return frozenset(
+            obj["metadata"]["uid"]
+            for obj in self._store.of_release(DAEMON_SETS, *key)
+            if "deletionTimestamp" not in obj["metadata"]
+        )
+
+    def _pods(self, key: Key, daemon_sets: frozenset[str] | None) -> dict[str, tuple[PodView, ...]]:
         found: dict[str, list[PodView]] = {}
         for obj in self._store.of_release(PODS, *key):
             revision = obj["metadata"]["labels"].get(REVISION_LABEL)
             if revision and obj.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-                found.setdefault(revision, []).append(pod_view(obj))
+                view = pod_view(obj)
+                if daemon_sets is not None and left_behind(obj, daemon_sets):
+                    view = replace(view, deleting=True)
+                found.setdefault(revision, []).append(view)
         return {name: tuple(sorted(pods, key=lambda pod: pod.name)) for name, pods in found.items()}
 
     def _ours(self, key: Key) -> Object | None:
@@ -305,26 +321,3 @@ def _frozen(revisions: Iterable[Revision]) -> frozenset[str]:
     return frozenset(
         f"{config.kind}/{config.name}" for revision in revisions for config in revision.spec.config
     )
-
-
-def deployment_view(obj: Object, revision: Revision | None) -> DeploymentView:
-    """What deciding needs of a Deployment."""
-    status = obj.get("status") or {}
-    changed = ""
-    if revision is not None:
-        changed = difference(pod_template(revision), obj["spec"]["template"])
-    return DeploymentView(
-        revision=obj["metadata"]["name"],
-        replicas=obj["spec"].get("replicas", 1),
-        observed=status.get("observedGeneration", 0) >= obj["metadata"].get("generation", 0),
-        available=status.get("availableReplicas", 0),
-        intact=not changed,
-        message=changed or _replica_failure(status),
-    )
-
-
-def _replica_failure(status: Object) -> str:
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            return str(condition.get("message", ""))
-    return ""

@@ -12,7 +12,8 @@ Object = Mapping[str, Any]
 def pod_view(obj: Object) -> PodView:
     """What deciding needs of a Pod."""
     metadata, status = obj["metadata"], obj.get("status") or {}
-    ready = next((item for item in status.get("conditions") or () if item["type"] == "Ready"), None)
+    conditions = {item["type"]: item for item in status.get("conditions") or ()}
+    ready, scheduled = conditions.get("Ready"), conditions.get("PodScheduled", {})
     changed = ready.get("lastTransitionTime") if ready else None
     containers = [
         *(status.get("initContainerStatuses") or ()),
@@ -26,6 +27,9 @@ def pod_view(obj: Object) -> PodView:
         deleting="deletionTimestamp" in metadata,
         ready_changed_at=_time(changed),
         created=_time(metadata.get("creationTimestamp")),
+        unschedulable=(scheduled.get("message") or "")[:300]
+        if scheduled.get("status") == "False"
+        else "",
         containers=tuple(_container_view(item) for item in containers),
     )
 

@@ -20,6 +20,7 @@ from immutablerelease.health.address import authority
 
 from .client import (
     ACTIONS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
@@ -42,7 +43,16 @@ from .store import Store
 log = logging.getLogger(__name__)
 
 # Children carry the label of their release; the rest is watched whole.
-CHILDREN = (REVISIONS, DEPLOYMENTS, JOBS, SERVICES, PODS, ENDPOINT_SLICES, HTTP_ROUTES)
+CHILDREN = (
+    REVISIONS,
+    DEPLOYMENTS,
+    DAEMON_SETS,
+    JOBS,
+    SERVICES,
+    PODS,
+    ENDPOINT_SLICES,
+    HTTP_ROUTES,
+)
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
 # Kinds that a cluster may lack. kopf watches them from when they are there.
 OPTIONAL = (HTTP_ROUTES,)

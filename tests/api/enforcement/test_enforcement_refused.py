@@ -116,7 +116,7 @@ def test_the_api_server_finds_nothing_wrong_with_the_policies(enforced: Kubectl)
         for policy in enforced.get("validatingadmissionpolicies")["items"]
         if policy["metadata"]["name"].endswith(".immutablerelease.io")
     ]
-    assert len(policies) == 18
+    assert len(policies) == 19
     warnings = {
         policy["metadata"]["name"]: policy["status"]["typeChecking"]["expressionWarnings"]
         for policy in policies

@@ -288,7 +288,7 @@ BREAKAGES = (
         "a candidate is promoted before it is at full size",
         REPLACED,
         demand.full_size,
-        "return max(1, draft.spec.replicas)",
+        "return max(1, draft.replicas(name))",
         "return 1",
     ),
     Breakage(

@@ -10,6 +10,7 @@ from immutablerelease.runtime import watching
 from immutablerelease.runtime.client import (
     ACTIONS,
     CONFIG_MAPS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     NAMESPACES,
@@ -28,7 +29,7 @@ from immutablerelease.runtime.store import Store
 from immutablerelease.runtime.watching import Watching
 from tests.unit.shell.fake_cluster import FakeCluster
 
-CHILDREN = (REVISIONS, DEPLOYMENTS, SERVICES, PODS, ENDPOINT_SLICES)
+CHILDREN = (REVISIONS, DEPLOYMENTS, DAEMON_SETS, SERVICES, PODS, ENDPOINT_SLICES)
 SHOP, CART, AWAY = Key("demo", "shop"), Key("demo", "cart"), Key("elsewhere", "shop")
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.runtime.client import (
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
@@ -43,6 +44,12 @@ class FakeCluster:
         self.interrupt: Callable[[int, bool], None] = lambda number, done: None
         # Revision -> state of its containers, for Pods that do not work.
         self.sick: dict[str, Object] = {}
+        # Nodes that take a Pod of each DaemonSet.
+        self.nodes: list[str] = ["a", "b"]
+        # Those that take no Pod on top of what they have: somebody holds the port.
+        self.full: set[str] = set()
+        # Whether the DaemonSet controller acts at all.
+        self.daemons = True
         # Plurals of kinds that are not installed.
         self.absent: set[str] = set()
         # Whether gateways accept what they are asked.
@@ -208,9 +215,12 @@ class FakeCluster:
         return gone
 
     def settle(self) -> None:
-        """Let the deployment, kubelet and endpoint slice controllers act."""
+        """Let the deployment, daemon set, kubelet and endpoint slice controllers act."""
         for deployment in self.of(DEPLOYMENTS):
             self._run_pods(deployment)
+        for daemon_set in self.of(DAEMON_SETS):
+            if self.daemons:
+                self._run_daemons(daemon_set)
         for route in self.of(HTTP_ROUTES):
             self._accept(route)
         for service in self.of(SERVICES):
@@ -247,26 +257,53 @@ class FakeCluster:
         if deployment.get("status") != status:
             self.put(DEPLOYMENTS, {**deployment, "status": status})
 
+    def _run_daemons(self, daemon_set: Object) -> None:
+        metadata = daemon_set["metadata"]
+        namespace, revision = metadata["namespace"], metadata["name"]
+        wanted = {f"{revision}-{node}": node for node in self.nodes}
+        for pod in list(self.of(PODS, namespace)):
+            ours = pod["metadata"]["labels"].get(REVISION_LABEL) == revision
+            if ours and pod["metadata"]["name"] not in wanted:
+                self.remove(PODS, namespace, pod["metadata"]["name"])
+        for index, (name, node) in enumerate(wanted.items()):
+            runs = self.objects.get(("pods", namespace, name), {}).get("status", {}).get("podIP")
+            if node in self.full and not runs:
+                self._hold_pod(daemon_set, name)
+            else:
+                self._run_pod(daemon_set, name, index)
+        generation, nodes = metadata["generation"], len(self.nodes)
+        status = {"observedGeneration": generation, "desiredNumberScheduled": nodes}
+        if daemon_set.get("status") != status:
+            self.put(DAEMON_SETS, {**daemon_set, "status": status})
+
+    def _hold_pod(self, daemon_set: Object, name: str) -> None:
+        message = "0/2 nodes are available: 1 node(s) didn't have free ports"
+        condition = {"type": "PodScheduled", "status": "False", "message": message}
+        self._put_pod(daemon_set, name, {"conditions": [condition]})
+
     def _run_pod(self, deployment: Object, name: str, index: int) -> None:
-        namespace, revision = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
-        sick = self.sick.get(revision)
+        sick = self.sick.get(deployment["metadata"]["name"])
         container = {"name": "app", "restartCount": 0, "state": {"running": {}}, **(sick or {})}
-        pod = {
-            "metadata": {
-                "name": name,
-                "namespace": namespace,
-                "labels": deployment["spec"]["template"]["metadata"]["labels"],
-            },
-            "spec": {},
-            "status": {
-                "podIP": f"10.0.0.{index + 1}",
-                "conditions": [{"type": "Ready", "status": "False" if sick else "True"}],
-                "containerStatuses": [container],
-            },
+        status = {
+            "podIP": f"10.0.0.{index + 1}",
+            "conditions": [{"type": "Ready", "status": "False" if sick else "True"}],
+            "containerStatuses": [container],
         }
+        self._put_pod(deployment, name, status)
+
+    def _put_pod(self, workload: Object, name: str, status: Object) -> None:
+        namespace = workload["metadata"]["namespace"]
+        metadata = {
+            "name": name,
+            "namespace": namespace,
+            "labels": workload["spec"]["template"]["metadata"]["labels"],
+        }
+        if workload["kind"] == "DaemonSet":
+            uid = workload["metadata"]["uid"]
+            metadata["ownerReferences"] = [{"kind": "DaemonSet", "uid": uid, "controller": True}]
         before = self.objects.get(("pods", namespace, name))
-        if before is None or before["status"] != pod["status"]:
-            self.put(PODS, pod)
+        if before is None or before["status"] != status:
+            self.put(PODS, {"metadata": metadata, "spec": {}, "status": status})
 
     def _slice(self, service: Object) -> None:
         metadata, selector = service["metadata"], service["spec"]["selector"]

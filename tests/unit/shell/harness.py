@@ -16,6 +16,7 @@ from immutablerelease.health.prober import Target
 from immutablerelease.immutability.job import job_templates
 from immutablerelease.runtime.client import (
     ACTIONS,
+    DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
@@ -44,6 +45,7 @@ SEEN = (
     REVISIONS,
     ACTIONS,
     DEPLOYMENTS,
+    DAEMON_SETS,
     JOBS,
     SERVICES,
     PODS,
@@ -217,14 +219,15 @@ class Operator:
         self.store = Store()
         memory = Memory(clock=lambda: self.outside.now.timestamp())
         memory.work = self.outside  # type: ignore[assignment]
-        observer = Observer(self.store, memory, self.outside)
+        self.observer = Observer(self.store, memory, self.outside)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=random.Random(0))  # noqa: S311 (not for secrets)
         gateways = Gateways(self.cluster, lambda namespace: {})
+        self.executor = Executor(self.cluster, self.store, gateways)
         memory.gateways, memory.proofs = gateways, self.outside.proofs  # type: ignore[assignment]
         self.controller = Controller(
             api=self.cluster,
-            observer=observer,
-            executor=Executor(self.cluster, self.store, gateways),
+            observer=self.observer,
+            executor=self.executor,
             memory=memory,
             work=self.outside,  # type: ignore[arg-type]
             prober=self.outside,  # type: ignore[arg-type]

@@ -97,6 +97,8 @@ def _late(draft: Draft, name: str) -> tuple[str, str] | None:
 def _missing(draft: Draft, name: str) -> str:
     pods, serving = draft.pods(name), draft.serving(name)
     needed = size(draft, name)
+    if draft.nowhere(name):
+        return "no node is to have a Pod of it, see its nodeSelector, affinity and tolerations"
     if len(serving) < needed:
         return f"{len(serving)} of {needed} Pods ready{signals.waiting_for(pods)}"
     states = draft.snapshot.probes.get(name, {})
@@ -136,7 +138,7 @@ def _test(draft: Draft, name: str) -> None:
         _shift(draft, name)
     elif not may_promote(draft, name):
         draft.change(name, message=AWAITING)
-    elif len(serving) < full_size(draft):
+    elif len(serving) < full_size(draft, name):
         draft.change(name, message="passed its probes; growing to full size")
     elif draft.answers or not draft.settled or not _recorded(draft, name):
         draft.wake(draft.now + SOON)

@@ -27,38 +27,38 @@ _RETURNABLE = IN_FLIGHT | {RevisionPhase.SUPERSEDED, RevisionPhase.RETIRED}
 def desired(draft: Draft, name: str) -> int:
     """Pods that a revision needs."""
     if name == draft.active:
-        return draft.spec.replicas
+        return draft.replicas(name)
     if _reverting_to(draft, name):
-        return full_size(draft)
+        return full_size(draft, name)
     testing = size(draft, name) if _testing(draft, name) else 0
     if draft.record is not None and name == draft.record.candidate and testing:
         return testing
     if drains(draft, name):
         return max(testing, _draining(draft, name))
     if _warm(draft, name) and not sole(draft):
-        return max(testing, draft.spec.replicas)
+        return max(testing, draft.replicas(name))
     deployment = draft.deployment(name)
     if deployment is not None and _routed(draft, name):
         # Not shrunk, but not grown either: it may be somebody's forgery that names it.
-        return max(testing, min(draft.spec.replicas, deployment.replicas))
+        return max(testing, min(draft.replicas(name), deployment.replicas))
     return testing
 
 
-def full_size(draft: Draft) -> int:
+def full_size(draft: Draft, name: str) -> int:
     """Pods that a revision needs before it may serve; one at least, or nothing could be proven."""
-    return max(1, draft.spec.replicas)
+    return max(1, draft.replicas(name))
 
 
 def size(draft: Draft, name: str) -> int:
     """Pods that the candidate needs where it is now."""
     if draft.spec.strategy.canary is not None:
         step = next_step(draft, name)
-        return full_size(draft) if step is None else _step_size(draft, step)
+        return full_size(draft, name) if step is None else _step_size(draft, name, step)
     preview = _blue_green(draft).preview_replicas
     growing = draft.revisions[name].tested_at is not None and may_promote(draft, name)
     if preview is None or growing:
-        return full_size(draft)
-    return min(preview, full_size(draft))
+        return full_size(draft, name)
+    return min(preview, full_size(draft, name))
 
 
 def may_promote(draft: Draft, name: str) -> bool:
@@ -88,7 +88,7 @@ def _nobody_answers(draft: Draft, active: str) -> bool:
     if draft.serving(active):
         return False
     failing = draft.health is not None and draft.health.verdict is Verdict.FAILING
-    return failing or draft.spec.replicas == 0
+    return failing or draft.replicas(active) == 0
 
 
 def held(draft: Draft, name: str) -> bool:
@@ -142,12 +142,12 @@ def drains(draft: Draft, name: str) -> bool:
     return not draft.elapsed(left, DRAIN)
 
 
-def _step_size(draft: Draft, step: CanaryStep) -> int:
+def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
     """Pods for a share: as many as it is worth, one at least and never more than the release.
 
     On a Service the share is that of the Pods, and what serves keeps all of its own.
     """
-    full = full_size(draft)
+    full = full_size(draft, name)
     part, whole = step.weight, 100 if by_gateway(draft.snapshot.release) else 100 - step.weight
     if part >= whole:
         return full
@@ -157,9 +157,9 @@ def _step_size(draft: Draft, step: CanaryStep) -> int:
 def _draining(draft: Draft, name: str) -> int:
     """What never served alone keeps the Pods that it has; the rest is kept at full size."""
     if draft.revisions[name].active_since is not None:
-        return draft.spec.replicas
+        return draft.replicas(name)
     deployment = draft.deployment(name)
-    return min(draft.spec.replicas, deployment.replicas) if deployment is not None else 0
+    return min(draft.replicas(name), deployment.replicas) if deployment is not None else 0
 
 
 def _blue_green(draft: Draft) -> BlueGreen:

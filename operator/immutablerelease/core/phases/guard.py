@@ -76,12 +76,14 @@ def judge(draft: Draft, name: str) -> Health:
 def _judge(draft: Draft, name: str) -> Health:
     pods = draft.pods(name)
     serving = draft.serving(name)
-    if draft.spec.replicas == 0:
-        return Health(Verdict.UNKNOWN, "ScaledToZero", "scaled to zero: nothing to judge")
+    if draft.idle(name):
+        return Health(Verdict.UNKNOWN, "ScaledToZero", "no Pod is wanted: nothing to judge")
     deployment = draft.deployment(name)
     if deployment is not None and not deployment.intact:
         return Health(
-            Verdict.FAILING, "TemplateChanged", f"its Deployment was changed: {deployment.message}"
+            Verdict.FAILING,
+            "TemplateChanged",
+            f"its {draft.spec.workload} was changed: {deployment.message}",
         )
     if not serving:
         return _nothing_ready(draft, name, pods)
@@ -118,8 +120,8 @@ def _pods_health(
         return Health(verdict, reason, text)
     if whole:
         return Health(Verdict.UNKNOWN, "FailsSinceRevert", f"{whole}; {_INHERITED}")
-    if len(serving) < draft.spec.replicas:
-        text = f"{len(serving)} of {draft.spec.replicas} Pods ready{signals.waiting_for(pods)}"
+    if len(serving) < draft.replicas(name):
+        text = f"{len(serving)} of {draft.replicas(name)} Pods ready{signals.waiting_for(pods)}"
         return Health(Verdict.UNKNOWN, "PodsNotReady", text)
     if blind := signals.blind(probes, states):
         return Health(Verdict.UNKNOWN, "NoEvidence", "; ".join(blind))

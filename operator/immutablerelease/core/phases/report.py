@@ -228,7 +228,10 @@ def _settled(draft: Draft) -> Summary:
     active = draft.active
     if active is None:
         return Summary(ReleasePhase.PENDING, "Pending", "nothing serves yet", reconciling=True)
-    serving, wanted = len(draft.serving(active)), draft.spec.replicas
+    serving, wanted = (
+        len(draft.serving(active)),
+        0 if draft.idle(active) else draft.replicas(active),
+    )
     message = f"{active} serves with {serving} of {wanted} Pods"
     if serving < wanted:
         return Summary(ReleasePhase.PROGRESSING, "Scaling", message, reconciling=True)

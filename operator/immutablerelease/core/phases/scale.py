@@ -18,6 +18,9 @@ def scale(draft: Draft) -> None:
         if name not in draft.revisions:
             continue
         wanted = desired(draft, name)
+        if wanted and deployment.nodes is not None:
+            # Of a DaemonSet there is nothing between all of its Pods and none.
+            continue
         if wanted > deployment.replicas:
             draft.do(Scale(name, wanted))
         elif wanted < deployment.replicas:

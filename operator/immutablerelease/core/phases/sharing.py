@@ -114,7 +114,7 @@ def broken(draft: Draft, name: str) -> tuple[str, str] | None:
         return "ProbeFailed", next(iter(failing.values()))
     deployment = draft.deployment(name)
     if deployment is not None and not deployment.intact:
-        return "TemplateChanged", f"its Deployment was changed: {deployment.message}"
+        return "TemplateChanged", f"its {draft.spec.workload} was changed: {deployment.message}"
     return None
 
 

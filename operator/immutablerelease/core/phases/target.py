@@ -70,7 +70,7 @@ def examine(draft: Draft, name: str, leaving: Failing | None = None) -> Target:
 
 def full(draft: Draft, name: str) -> bool:
     """Whether a target that was started from nothing is at full size."""
-    return len(draft.serving(name)) >= max(1, draft.spec.replicas)
+    return len(draft.serving(name)) >= max(1, draft.replicas(name))
 
 
 def passes(draft: Draft, name: str) -> bool:
