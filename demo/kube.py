@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "Secret": Kind("api/v1", "secrets"),
     "Event": Kind("api/v1", "events"),
     "Deployment": Kind("apis/apps/v1", "deployments"),
+    "DaemonSet": Kind("apis/apps/v1", "daemonsets"),
     "ReplicaSet": Kind("apis/apps/v1", "replicasets"),
     "Gateway": Kind("apis/gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": Kind("apis/gateway.networking.k8s.io/v1", "httproutes"),

@@ -71,6 +71,29 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         release(spec__service=ABSENT),
         "spec.service: Required value",
     ),
+    "a DaemonSet whose traffic moves in shares": (
+        release(spec__workload="DaemonSet", spec__strategy={"canary": {"steps": [{"weight": 10}]}}),
+        "spec.strategy.canary: Invalid value: a DaemonSet has one Pod on each node and no shares: "
+        "remove strategy.canary",
+    ),
+    "a DaemonSet that is tested small": (
+        release(spec__workload="DaemonSet", spec__strategy={"blueGreen": {"previewReplicas": 1}}),
+        "spec.strategy.blueGreen.previewReplicas: Invalid value: a DaemonSet has one Pod on each "
+        "node and no shares: remove strategy.blueGreen.previewReplicas",
+    ),
+    "a DaemonSet behind a gateway": (
+        release(
+            spec__workload="DaemonSet",
+            spec__traffic={"gateway": {"parentRefs": [{"name": "public"}]}},
+        ),
+        "spec.traffic.gateway: Invalid value: a DaemonSet has one Pod on each node and no shares: "
+        "remove traffic.gateway",
+    ),
+    "a workload that the operator does not know": (
+        release(spec__workload="StatefulSet"),
+        'spec.workload: Unsupported value: "StatefulSet": supported values: "Deployment", '
+        '"DaemonSet"',
+    ),
     "a template with no containers": (
         release(**{CONTAINERS: []}),
         "spec.template.spec.containers: Invalid value: 0: "
@@ -436,3 +459,14 @@ def test_a_duration_that_is_none_is_named_first(kubectl: Kubectl) -> None:
 def test_a_field_that_does_not_exist_is_refused_by_name(kubectl: Kubectl) -> None:
     with pytest.raises(Refused, match=r'unknown field "spec\.template\.metadata\.lables"'):
         kubectl.try_create(release(spec__template__metadata__lables={"team": "shop"}))
+
+
+def test_what_runs_the_pods_never_changes(namespace: Kubectl) -> None:
+    """The other kind of object would start beside the one that serves, with nothing in between."""
+    namespace.apply(release())
+    with pytest.raises(Refused) as refused:
+        namespace.apply(release(spec__workload="DaemonSet"))
+    assert refused.value.causes == [
+        "spec.workload: Invalid value: workload never changes; write another release beside this "
+        "one, then delete this one"
+    ]

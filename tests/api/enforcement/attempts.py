@@ -13,6 +13,8 @@ from typing import Any
 from tests.api import manifests
 from tests.api.enforcement.people import OPERATOR_IN_ITS_POD, Who, controller, mighty
 from tests.api.enforcement.stage import (
+    AGENT,
+    AGENT_LABELS,
     JOB,
     LABELS,
     REVISION,
@@ -25,6 +27,7 @@ from tests.api.enforcement.stage import (
 from tests.api.kubectl import Kubectl
 
 D = f"deployment/{REVISION}"
+DS = f"daemonset/{AGENT}"
 ROUTE = "httproute/shop"
 HIJACK = {"app": "hijack"}
 
@@ -138,6 +141,42 @@ ON_A_RELEASE = [
         "deployments",
         "create",
         _hidden_claim("Deployment"),
+    ),
+    Attempt("1", "set the image of the DaemonSet", "daemonsets", f"set image {DS} main=evil:1"),
+    Attempt("1", "restart the DaemonSet", "daemonsets", f"rollout restart {DS}", dry_run=False),
+    Attempt(
+        "1",
+        "take over the template of the DaemonSet by server-side apply",
+        "daemonsets",
+        "apply --server-side --force-conflicts",
+        workload("DaemonSet", AGENT, AGENT_LABELS),
+    ),
+    Attempt(
+        "1",
+        "change the template of the DaemonSet as the operator",
+        "daemonsets",
+        f"patch {DS} -p '{_TRUSTED_TEMPLATE}'",
+        who=mighty(OPERATOR_IN_ITS_POD),
+    ),
+    Attempt(
+        "1",
+        "have the DaemonSet replace its Pods",
+        "daemonsets",
+        f"patch {DS} -p 'spec: {{updateStrategy: {{type: RollingUpdate}}}}'",
+    ),
+    Attempt(
+        "1",
+        "create a DaemonSet with the labels of the release",
+        "daemonsets",
+        "create",
+        workload("DaemonSet", "hijack", LABELS),
+    ),
+    Attempt(
+        "1",
+        "create a DaemonSet whose Pods alone carry the labels",
+        "daemonsets",
+        "create",
+        _hidden_claim("DaemonSet"),
     ),
     Attempt(
         "2", "set the image of the ReplicaSet", "replicasets", "set image rs/$replicaset *=e:1"
@@ -272,6 +311,21 @@ ON_A_RELEASE = [
         "create",
         bare_pod("hijack", LABELS, ownerReferences=_owned_by("Job")),
         who=controller("replicaset-controller"),
+    ),
+    Attempt(
+        "10",
+        "create a Pod of a ReplicaSet as the DaemonSet controller",
+        "pods",
+        "create",
+        bare_pod("hijack", LABELS, ownerReferences=_owned_by("ReplicaSet")),
+        who=controller("daemon-set-controller"),
+    ),
+    Attempt(
+        "10",
+        "create a Pod of a DaemonSet as somebody",
+        "pods",
+        "create",
+        bare_pod("hijack", LABELS, ownerReferences=_owned_by("DaemonSet")),
     ),
     Attempt(
         "10",
@@ -455,6 +509,13 @@ ON_A_RELEASE = [
     Attempt("14", "forge frozen configuration", "frozen-config", "create", _labelled("ConfigMap")),
     Attempt("14", "forge a frozen Secret", "frozen-config", "create", _labelled("Secret")),
     Attempt("18", "delete the Deployment", "deployments", f"delete {D}"),
+    Attempt("18", "delete the DaemonSet", "daemonsets", f"delete {DS}"),
+    Attempt(
+        "18",
+        "strip the owner of the DaemonSet",
+        "daemonsets",
+        f"patch {DS} --type=merge -p 'metadata: {{ownerReferences: null}}'",
+    ),
     Attempt("18", "delete all Deployments", "deployments", "delete deployments --all"),
     Attempt(
         "18",
@@ -513,6 +574,12 @@ ON_A_RELEASE = [
         "workload-status",
         f"patch {D} --subresource=status"
         " -p 'status: {replicas: 2, readyReplicas: 2, availableReplicas: 2}'",
+    ),
+    Attempt(
+        "19",
+        "say that no node is to have the DaemonSet",
+        "workload-status",
+        f"patch {DS} --subresource=status -p 'status: {{desiredNumberScheduled: 0}}'",
     ),
     Attempt(
         "19",

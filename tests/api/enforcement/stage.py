@@ -8,14 +8,19 @@ from typing import Any
 from tests.api import manifests
 from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD
 from tests.api.kubectl import Kubectl
+from tests.waiting import eventually
 
 Manifest = dict[str, Any]
 
 RELEASE = "shop"
 REVISION = "shop-0123456789"
 JOB = f"{REVISION}-smoke-0"
+# A release has Deployments or DaemonSets; here it has one of either, for both to be attacked.
+AGENT = "shop-abcdef0123"
 LABELS = {"immutablerelease.io/release": RELEASE, "immutablerelease.io/revision": REVISION}
+AGENT_LABELS = {**LABELS, "immutablerelease.io/revision": AGENT}
 MANAGED = {"app.kubernetes.io/managed-by": "immutable-release-operator", **LABELS}
+AGENT_MANAGED = {**MANAGED, **AGENT_LABELS}
 DIGEST = f"registry.example.com/shop@{manifests.DIGEST}"
 TIMEOUT = "--timeout=60s"
 # kwok plays the kubelet of the fake nodes, under the name that devcluster gives it.
@@ -76,8 +81,10 @@ def release_into(kubectl: Kubectl) -> Stage:
     made = job(JOB, LABELS, {"immutablerelease.io/job": REVISION})
     made["metadata"] = _metadata(JOB, "ReleaseRevision", REVISION, revision_uid)
     as_operator(kubectl, made)
+    as_operator(kubectl, daemon_set(owner=revision_uid))
     kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
     kubectl("wait", f"job/{JOB}", "--for=condition=Complete", TIMEOUT)
+    eventually(lambda: _on_every_node(kubectl), "the DaemonSet runs on every node", 60)
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     names = "jsonpath={.items[0].metadata.name}"
     pod = kubectl("get", "pod", "-l", selector, "-o", names)
@@ -155,8 +162,22 @@ def deployment(owner: str) -> Manifest:
     return made
 
 
+def daemon_set(owner: str) -> Manifest:
+    """The DaemonSet of a revision, owned by the ReleaseRevision with that uid."""
+    made = workload("DaemonSet", AGENT, AGENT_LABELS, updateStrategy={"type": "OnDelete"})
+    made["metadata"] = _metadata(AGENT, "ReleaseRevision", REVISION, owner)
+    made["metadata"]["labels"] = made["spec"]["template"]["metadata"]["labels"] = AGENT_MANAGED
+    return made
+
+
+def _on_every_node(kubectl: Kubectl) -> bool:
+    status = kubectl.get(f"daemonset/{AGENT}").get("status") or {}
+    nodes = status.get("desiredNumberScheduled", 0)
+    return bool(nodes > 0 and status.get("numberReady") == nodes)
+
+
 def bare_pod(name: str, labels: dict[str, str], **metadata: Any) -> Manifest:
-    """A Pod that comes from no ReplicaSet, unless the metadata says so."""
+    """A Pod that comes from no workload, unless the metadata says so."""
     template = pod_template(labels)
     template["metadata"] |= {"name": name, **metadata}
     return {"apiVersion": "v1", "kind": "Pod", **template}

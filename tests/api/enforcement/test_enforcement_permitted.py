@@ -7,6 +7,8 @@ import pytest
 from tests.api import manifests
 from tests.api.enforcement.people import MASTER, OPERATOR_IN_ITS_POD, controller, mighty
 from tests.api.enforcement.stage import (
+    AGENT,
+    AGENT_LABELS,
     LABELS,
     REVISION,
     TIMEOUT,
@@ -21,7 +23,10 @@ from tests.api.kubectl import Kubectl
 from tests.waiting import eventually
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
-MADE = "deployments,replicasets,pods,services,httproutes,configmaps,secrets,releaserevisions"
+MADE = (
+    "deployments,daemonsets,replicasets,pods,services,httproutes,configmaps,secrets,"
+    "releaserevisions"
+)
 
 
 def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
@@ -46,10 +51,19 @@ def test_the_operator_scales_up_and_to_nothing(own_stage: Stage) -> None:
     kubectl("wait", "pod", "-l", SELECTOR, "--for=delete", TIMEOUT)
 
 
+def test_the_operator_deletes_a_daemon_set_and_its_pods_go(own_stage: Stage) -> None:
+    kubectl = own_stage.kubectl
+    selector = ",".join(f"{key}={value}" for key, value in AGENT_LABELS.items())
+    assert kubectl("get", "pods", "-l", selector, "-o", "name")
+    kubectl("delete", f"daemonset/{AGENT}", *OPERATOR_IN_ITS_POD)
+    kubectl("wait", "pod", "-l", selector, "--for=delete", TIMEOUT)
+
+
 def test_what_a_revision_owns_goes_with_it(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
     kubectl("delete", f"releaserevision/{REVISION}", "--wait=false", *OPERATOR_IN_ITS_POD)
-    for made in (f"deployment/{REVISION}", f"rs/{own_stage.replicaset}", f"service/{REVISION}"):
+    of_revision = (f"deployment/{REVISION}", f"daemonset/{AGENT}", f"service/{REVISION}")
+    for made in (*of_revision, f"rs/{own_stage.replicaset}"):
         kubectl("wait", made, "--for=delete", TIMEOUT)
     kubectl("wait", "pod", "-l", SELECTOR, "--for=delete", TIMEOUT)
     kubectl("get", "service/shop", "configmap/frozen")
