@@ -8,8 +8,8 @@ pydantic writes JSON schema; the API server takes a strict part of it. What is d
 - a default is written where it says something; that of an object in full, since the API server
   checks an object's rules on its default before it fills in those of the fields; none inside of a
   list that merges as a whole, where it would look to whoever applies it again as a change;
-- `Model.rules` become `x-kubernetes-validations`, in a spec: a status repeats what was admitted once,
-  and must not be refused by rules that have become stricter since.
+- `Model.rules` become `x-kubernetes-validations`, in a spec: a status repeats what was admitted
+  once, and must not be refused by rules that have become stricter since.
 """
 
 from typing import Any
