@@ -203,6 +203,17 @@ def test_where_only_the_candidate_still_answers_it_gets_everything() -> None:
     assert stage.phase("v1") is RevisionPhase.FAILED
 
 
+def test_what_comes_back_from_being_warm_gets_no_more_than_its_step() -> None:
+    stage = _stage(keep_warm=600)
+    stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE)
+    stage.wait(15)
+    assert len(stage.cluster.serving(stage.name("v1"))) == 4
+    stage.cluster.deploy("v1")
+    stage.until(lambda: stage.cluster.selected == EVERY)
+    assert stage.record.weight == 20
+    assert len(stage.cluster.serving(stage.name("v1"))) == 1
+
+
 def test_where_nobody_answers_there_is_nothing_to_share_and_no_steps() -> None:
     stage = _stage()
     stage.cluster.of_version("v1").crashes = True

@@ -12,7 +12,7 @@ from immutablerelease.api.revision import RevisionPhase
 from ..draft import SOON, Draft
 from ..plan import EventType
 from ..shares import by_gateway, clash
-from .demand import DRAIN, held, next_step, paused, steps
+from .demand import DRAIN, held, next_step, paused, size, steps
 from .sharing import crowded, in_effect, share, shares
 
 
@@ -96,21 +96,25 @@ def _move(draft: Draft, name: str, step: CanaryStep) -> None:
     draft.change(name, phase=RevisionPhase.SHIFTING, step_at=None)
     if not add(draft, name):
         return
-    others = _others(draft, name)
-    if step.weight > 0 and others and not by_gateway(draft.snapshot.release):
-        draft.change(name, message=f"waiting for Pods of {', '.join(others)} to be gone")
+    surplus = _surplus(draft, name)
+    if step.weight > 0 and surplus and not by_gateway(draft.snapshot.release):
+        draft.change(name, message=f"waiting for Pods of {', '.join(surplus)} to be gone")
         return
     title = _title(draft, name)
     share(draft, name, step.weight, step.mirror, title)
     draft.change(name, message=title)
 
 
-def _others(draft: Draft, name: str) -> list[str]:
-    """Other revisions whose Pods a Service that selects every Pod would send traffic to."""
+def _surplus(draft: Draft, name: str) -> list[str]:
+    """Revisions with Pods that a Service that selects every Pod would send too much traffic to.
+
+    The candidate is one of them when it comes back from being warm, larger than its step.
+    """
+    allowed = {name: size(draft, name)}
     return sorted(
         other
         for other in draft.snapshot.pods
-        if other not in (name, draft.active) and draft.pods(other)
+        if other != draft.active and len(draft.pods(other)) > allowed.get(other, 0)
     )
 
 
