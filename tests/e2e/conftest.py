@@ -20,9 +20,12 @@ from demo.images import Image, ImageMaker, Key
 from demo.kube import Kube, wait_for
 from demo.operator_process import OperatorProcess, install_chart, write_kubeconfig
 from devcluster import Cluster
-from devcluster.layout import REGISTRY_WITH_REFERRERS
+from devcluster.layout import NODE_ADDRESS, PROMETHEUS_PORT, REGISTRY_WITH_REFERRERS
+from tests.e2e.each_way import RESULTS, OpenShop
+from tests.e2e.edge import ShopBehindGateway
 from tests.e2e.gate import Gate
 from tests.e2e.shop import Shop
+from tests.e2e.ways import BY_SERVICES, Way
 
 PREFIX = "e2e-"
 POLICY = "e2e"
@@ -109,6 +112,13 @@ def gate(registry: str) -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="session")
+def metrics() -> Iterator[Gate]:
+    """The cluster's Prometheus, which can be made unreachable for the operator."""
+    with Gate(f"{NODE_ADDRESS}:{PROMETHEUS_PORT}") as gate:
+        yield gate
+
+
+@pytest.fixture(scope="session")
 def installed(
     kube: Kube, registry: str, team: Key, gate: Gate, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
@@ -122,9 +132,10 @@ def installed(
 
 
 @pytest.fixture(scope="session")
-def operator_process(installed: Path) -> Iterator[OperatorProcess]:
+def operator_process(installed: Path, metrics: Gate) -> Iterator[OperatorProcess]:
     """The operator, for the whole session; use `operator`, which sees to it that it runs."""
-    process = OperatorProcess(installed, LOG)
+    RESULTS.unlink(missing_ok=True)
+    process = OperatorProcess(installed, LOG, {"IRO_PROMETHEUS_URL": f"http://{metrics.address}"})
     yield process
     process.stop()
 
@@ -154,6 +165,34 @@ def shop(
     """A release that nobody applied yet."""
     with ExitStack() as exits:
         yield Shop(kube, operator, namespace, image.ref, tmp_path, exits)
+
+
+@pytest.fixture
+def open_shop(
+    kube: Kube, operator: OperatorProcess, image: Image, tmp_path: Path
+) -> Iterator[OpenShop]:
+    """Releases in namespaces of their own, for tests that play several at the same time."""
+    with ExitStack() as exits:
+
+        def open_one(way: Way) -> Shop:
+            namespace = f"{PREFIX}{secrets.token_hex(4)}"
+            kube.apply(manifests.namespace(namespace))
+            exits.callback(kube.delete, "Namespace", namespace)
+            scratch = tmp_path / way.name.replace(" ", "-")
+            if not way.gateway:
+                return Shop(kube, operator, namespace, image.ref, scratch, exits)
+            shop = ShopBehindGateway(kube, operator, namespace, image.ref, scratch, exits)
+            shop.open(Cluster.load(), scratch)
+            return shop
+
+        yield open_one
+
+
+@pytest.fixture(params=BY_SERVICES, ids=str)
+def way(request: pytest.FixtureRequest) -> Way:
+    """How traffic moves: the test is played once for each way."""
+    found: Way = request.param
+    return found
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from demo.kube import Kube, Object
 from demo.traffic import Traffic
 from devcluster import Cluster
-from tests.e2e.shop import Shop, Users
+from tests.e2e.shop import KEPT_RATE, KEPT_SECONDS, RATE, Shop, Users
 
 API = "gateway.networking.k8s.io/v1"
 TIMEOUT = 5.0
@@ -37,6 +37,12 @@ class Edge:
 
     def given_users(self, *, keep_alive: float = 0.0, rate: float = 100.0) -> Users:
         """Users who come by the Gateway from now to the end of the test."""
+        traffic = self.crowd(keep_alive=keep_alive, rate=rate)
+        traffic.await_answers(30.0)
+        return Users(traffic)
+
+    def crowd(self, *, keep_alive: float, rate: float) -> Traffic:
+        """Users of one kind."""
         traffic = Traffic(
             self.address,
             self._scratch / f"users-{keep_alive}",
@@ -46,8 +52,7 @@ class Edge:
             name=self.host,
         )
         self._shop.at_the_end(traffic.stop)
-        traffic.await_answers(30.0)
-        return Users(traffic)
+        return traffic
 
     def version(self, headers: Mapping[str, str] | None = None) -> str:
         """The version that answers a request with these headers."""
@@ -70,6 +75,13 @@ class Edge:
         backends = self.route()["spec"]["rules"][-1]["backendRefs"]
         return {str(backend["name"]): int(backend["weight"]) for backend in backends}
 
+    def answers(self) -> bool:
+        """Whether requests get through to the release."""
+        try:
+            return bool(self.version())
+        except OSError:
+            return False
+
     def _gateway(self) -> Object:
         listener = {"name": "web", "port": self.port, "protocol": "HTTP", "hostname": self.host}
         return {
@@ -78,3 +90,22 @@ class Edge:
             "metadata": {"name": "public", "namespace": self._shop.namespace},
             "spec": {"gatewayClassName": "traefik", "listeners": [listener]},
         }
+
+
+class ShopBehindGateway(Shop):
+    """A release whose users come in by a Gateway."""
+
+    def open(self, cluster: Cluster, scratch: Path) -> None:
+        """Make the Gateway."""
+        self.edge = Edge(cluster, self.kube, self, scratch)
+        self.settings.update(self.edge.asked())
+
+    def given_users(self) -> Users:
+        """Users who come in by it, once it lets them through."""
+        self.then("the gateway to let requests through", lambda: self.edge.answers() or None)
+        fresh = self.edge.crowd(keep_alive=0.0, rate=RATE)
+        kept = self.edge.crowd(keep_alive=KEPT_SECONDS, rate=KEPT_RATE)
+        for traffic in (fresh, kept):
+            traffic.await_answers()
+        self.users = Users(fresh, kept)
+        return self.users

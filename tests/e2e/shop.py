@@ -13,27 +13,37 @@ from demo.records import Record, Window
 from demo.releases import Found, ReleaseView, RevisionView
 from demo.traffic import Traffic
 
+# Users who open a connection for each request, and users who keep theirs for a while.
 RATE = 100.0
+KEPT_RATE = 50.0
+KEPT_SECONDS = 3.0
 # What one test waits for one thing; far more than it takes, far less than a hang.
 PATIENCE = 60.0
 
 
 class Users:
-    """Users of the release during one test."""
+    """Users of the release during one test, some on new connections and some on kept ones."""
 
-    def __init__(self, traffic: Traffic) -> None:
-        self._traffic = traffic
+    def __init__(self, fresh: Traffic, kept: Traffic | None = None) -> None:
+        self._fresh = fresh
+        self._all = [fresh, *([kept] if kept else [])]
 
     def so_far(self) -> Window:
         """Everything they got until now."""
-        return self._traffic.window(self._traffic.began)
+        windows = [traffic.window(traffic.began) for traffic in self._all]
+        records = [record for window in windows for record in window.records]
+        return Window(sorted(records, key=lambda record: record.sent))
+
+    def on_new_connections(self) -> Window:
+        """What those got who open a connection for each request: they follow every move at once."""
+        return self._fresh.window(self._fresh.began)
 
     def share(self, version: str, requests: int) -> float:
-        """Share of so many requests from now on that a version answered."""
+        """Share of so many requests, on new connections from now on, that a version answered."""
         began = time.time()
 
         def look() -> tuple[list[Record] | None, str]:
-            found = self._traffic.since(began)
+            found = self._fresh.since(began)
             return (found if len(found) >= requests else None), f"{len(found)} answers"
 
         records = wait_for(f"{requests} answers", look, PATIENCE)
@@ -41,11 +51,17 @@ class Users:
 
     def await_failure(self, seconds: float = 30.0) -> None:
         """Wait until one of them is failed."""
-        self._traffic.await_failure(self._traffic.began, seconds)
+        self._fresh.await_failure(self._fresh.began, seconds)
+
+    def await_failures(self, seconds: float = 30.0) -> None:
+        """Wait until one on a new connection is failed and one on a kept connection too."""
+        for traffic in self._all:
+            traffic.await_failure(traffic.began, seconds)
 
     def await_calm(self, version: str, calm: float = 1.5, seconds: float = 20.0) -> None:
         """Wait until for a while all of them got answers, all by one version."""
-        self._traffic.await_calm(version, calm, seconds)
+        for traffic in self._all:
+            traffic.await_calm(version, calm, seconds)
 
 
 class Shop:
@@ -72,6 +88,8 @@ class Shop:
         self._image = image
         self._scratch = scratch
         self._exits = exits
+        # Those who came last.
+        self.users: Users | None = None
 
     def given_serving(
         self, version: str, env: Mapping[str, str] | None = None, **settings: Any
@@ -87,10 +105,21 @@ class Shop:
 
     def given_users(self) -> Users:
         """Users who come all the time from now to the end of the test."""
-        traffic = Traffic(self.release.address(), self._scratch, rate=RATE)
+        return self.given_users_of(self.release.address())
+
+    def given_users_of(self, address: str) -> Users:
+        """Users who come to an address of the cluster."""
+        fresh = self._crowd(address, "fresh", RATE, 0.0)
+        kept = self._crowd(address, "kept", KEPT_RATE, KEPT_SECONDS)
+        for traffic in (fresh, kept):
+            traffic.await_answers()
+        self.users = Users(fresh, kept)
+        return self.users
+
+    def _crowd(self, address: str, name: str, rate: float, keep_alive: float) -> Traffic:
+        traffic = Traffic(address, self._scratch / name, rate=rate, keep_alive=keep_alive)
         self._exits.callback(traffic.stop)
-        traffic.await_answers()
-        return Users(traffic)
+        return traffic
 
     def manifest(
         self, version: str, env: Mapping[str, str] | None = None, image: str | None = None
@@ -112,14 +141,20 @@ class Shop:
         self.kube.apply(self.manifest(version, env, image))
         return self.await_version(version)
 
-    def when_asked(self, action: str, revision: str | None = None) -> Object:
+    def when_asked(self, action: str, revision: str | None = None, **more: Any) -> Object:
         """Create a ReleaseAction and wait for its answer: the status with which it ended."""
-        return self.answer_to(self.ask(action, revision))
+        return self.answer_to(self.ask(action, revision, **more))
 
-    def ask(self, action: str, revision: str | None = None) -> str:
-        """Create a ReleaseAction; its name."""
+    def when_told(self, action: str, revision: str | None = None, **more: Any) -> None:
+        """Ask for something that can be done, and that is done."""
+        answer = self.when_asked(action, revision, **more)
+        assert answer["phase"] == "Succeeded", answer
+
+    def ask(self, action: str, revision: str | None = None, **more: Any) -> str:
+        """Create a ReleaseAction; its name. `more` are fields of its spec."""
         reason = f"the test asked for {action}"
         manifest = manifests.action("shop", self.namespace, action, revision, reason)
+        manifest["spec"].update(more)
         return str(self.kube.create(manifest)["metadata"]["name"])
 
     def answer_to(self, name: str) -> Object:
@@ -156,6 +191,15 @@ class Shop:
         self.then(f"phase {phase}", lambda: self.release.status().get("phase") == phase or None)
         stalled = self.release.condition("Stalled").get("status") == "True"
         assert stalled == (phase in ("Rejected", "Reverted", "Failed"))
+
+    def step_in_effect(self, index: int) -> Object:
+        """Wait until a step of the canary is in effect; what the status tells of it."""
+
+        def look() -> Object | None:
+            step: Object = self.release.status().get("step") or {}
+            return step if step.get("index") == index and "since" in step else None
+
+        return self.then(f"step {index} in effect", look, PATIENCE)
 
     def await_version(self, version: str) -> RevisionView:
         """The newest revision of a version."""

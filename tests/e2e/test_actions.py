@@ -18,37 +18,6 @@ def test_abort_ends_a_candidate_and_what_serves_goes_on(shop: Shop) -> None:
     shop.then_phase("Failed")
 
 
-def test_rollback_goes_to_the_known_good_revision(shop: Shop) -> None:
-    v1 = shop.given_serving("v1")
-    v2 = shop.given_serving("v2")
-    users = shop.given_users()
-    answer = shop.when_asked("Rollback")
-    assert answer["phase"] == "Succeeded", answer
-    shop.then_serves(v1)
-    shop.then_fails(v2, "RolledBack")
-    users.await_calm("v1")
-    assert users.so_far().failed == 0
-
-
-def test_rollback_can_name_an_older_revision(shop: Shop) -> None:
-    v1 = shop.given_serving("v1")
-    shop.given_serving("v2")
-    shop.given_serving("v3")
-    answer = shop.when_asked("Rollback", v1.name)
-    assert answer["phase"] == "Succeeded", answer
-    shop.then_serves(v1)
-
-
-def test_retry_tries_a_failed_revision_once_more(shop: Shop) -> None:
-    shop.given_serving("v1")
-    v2 = shop.when_applied("v2", {"NOT_READY": "1"})
-    shop.release.await_phase(v2.name, "Starting")
-    shop.when_asked("Abort")
-    shop.then_fails(v2, "Aborted")
-    assert shop.when_asked("Retry")["phase"] == "Succeeded"
-    shop.release.await_phase(v2.name, "Starting")
-
-
 @pytest.mark.parametrize("what", ["Promote", "Abort", "Rollback", "Retry"])
 def test_what_cannot_be_done_is_answered_with_why(shop: Shop, what: str) -> None:
     shop.given_serving("v1")

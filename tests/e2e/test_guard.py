@@ -28,7 +28,7 @@ def test_traffic_goes_back_to_a_warm_revision_and_stays_there(
     shop.then_serves(v1)
     shop.then_fails(v2, "Reverted")
     users.await_calm("v1", calm=4.0)
-    seen = users.so_far()
+    seen = users.on_new_connections()
     assert 0 < seen.outage <= limit, f"{seen.outage:.2f} s, {dict(seen.outcomes)}"
     assert seen.versions == ["v1", "v2"]
     assert v1.name in shop.event("Reverted")

@@ -22,12 +22,15 @@ def test_a_new_version_takes_over_without_a_failed_request(shop: Shop) -> None:
 
 def test_manual_promotion_waits_for_somebodys_word(shop: Shop) -> None:
     v1 = shop.given_serving("v1")
+    users = shop.given_users()
     v2 = shop.when_applied("v2", strategy=MANUAL)
     shop.then_phase("AwaitingPromotion")
     assert shop.release.selected() == v1.name
-    answer = shop.when_asked("Promote")
-    assert answer["phase"] == "Succeeded", answer
+    assert users.so_far().versions == ["v1"]
+    shop.when_told("Promote")
     shop.then_serves(v2)
+    users.await_calm("v2")
+    assert users.so_far().failed == 0
 
 
 def test_the_first_version_of_a_manual_release_waits_too(shop: Shop) -> None:

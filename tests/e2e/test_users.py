@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from demo.manifests import RELEASE_LABEL
 from demo.traffic import Traffic
+from tests.e2e.shop import Shop
 
 ANSWER = b'{"version": "v1"}'
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -86,3 +88,30 @@ def test_a_server_that_goes_away_is_noticed(ports: list[OneBadAnswer], tmp_path:
         assert traffic.await_failure(traffic.began, 10).outcome == "refused"
     finally:
         traffic.stop()
+
+
+def test_a_service_that_leads_nowhere_fails_users_of_every_kind(shop: Shop) -> None:
+    shop.given_serving("v1")
+    door = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "door", "namespace": shop.namespace},
+        "spec": {"ports": [{"port": 80, "targetPort": 8080}], "selector": {RELEASE_LABEL: "shop"}},
+    }
+    users = shop.given_users_of(shop.kube.create(door)["spec"]["clusterIP"])
+    users.await_calm("v1")
+    assert users.so_far().failed == 0
+    shop.kube.patch(
+        "Service", "door", {"spec": {"selector": {RELEASE_LABEL: "nobody"}}}, shop.namespace
+    )
+    users.await_failures()
+
+
+def test_the_loss_of_the_only_pod_fails_users_of_every_kind(shop: Shop) -> None:
+    v1 = shop.given_serving("v1", replicas=1)
+    users = shop.given_users()
+    (pod,) = shop.release.pods(v1.name)
+    shop.kube.delete("Pod", pod["metadata"]["name"], shop.namespace)
+    users.await_failures()
+    users.await_calm("v1")
+    assert users.so_far().failed > 0
