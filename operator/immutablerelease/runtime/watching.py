@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -62,6 +61,10 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 
 
+class WatchingEnded(Exception):
+    """The watches ended though nobody stopped them; only a new process has new ones."""
+
+
 class Watching:
     """Feeds the store and the queue."""
 
@@ -75,9 +78,7 @@ class Watching:
         namespaces: Sequence[str],
         watches: Watches,
         pruned: Callable[[Iterable[str]], None],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
         self._api = api
         self._store = store
         self._enqueue = enqueue
@@ -117,21 +118,14 @@ class Watching:
             await self.read(stop)
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Watch until stopped, and begin anew when the watches end by themselves.
+        """Run kopf until stopped.
 
-        kopf ends on what it does not expect, such as half an answer. What serves is guarded by
-        probes meanwhile; what changes is found by the lists with which each beginning begins.
+        kopf ends on what it does not expect, such as half an answer, and does not begin anew in the
+        same process: the next process does, and loses nothing.
+
+        Raises:
+            WatchingEnded: It ended by itself.
         """
-        pause = FIRST_PAUSE
-        while not stop.is_set():
-            began = self._clock()
-            await self._watch(stop)
-            if self._clock() - began > LONGEST_PAUSE:
-                pause = FIRST_PAUSE
-            await _sleep(pause, stop)
-            pause = min(2 * pause, LONGEST_PAUSE)
-
-    async def _watch(self, stop: asyncio.Event) -> None:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         for kind in (*WHOLE, *CHILDREN):
@@ -153,13 +147,12 @@ class Watching:
                 namespaces=self._namespaces,
                 stop_flag=stop,
             )
-        except Exception as error:  # noqa: BLE001 - whatever it was, there is nothing else to do
-            log.warning("the watches ended: %s: %s", type(error).__name__, error)
+        except Exception as error:
+            raise WatchingEnded(f"kopf has ended: {type(error).__name__}: {error}") from error
         finally:
             self._watches.running = False
         if not stop.is_set():
-            log.warning("nothing is watched; it begins anew")
-            await self.read(stop)
+            raise WatchingEnded("kopf has ended though nobody stopped it")
 
     def _handler(self, kind: Kind) -> Callable[..., Any]:
         async def on_event(event: Mapping[str, Any], **_: object) -> None:

@@ -251,24 +251,19 @@ async def test_a_stop_ends_the_attempts_to_list(monkeypatch: pytest.MonkeyPatch)
     assert setting.queued == []
 
 
-async def test_watches_that_end_by_themselves_begin_anew(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [None, ValueError("half an event")], ids=["quietly", "loudly"])
+async def test_watches_that_end_by_themselves_end_the_process(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
-    monkeypatch.setattr(watching, "FIRST_PAUSE", 0.001)
-    stop = asyncio.Event()
-    running: list[bool] = []
+    running = []
 
     async def ends(**_: object) -> None:
         running.append(setting.watches.running)
-        if len(running) == 1:
-            raise ValueError("half an event")
-        if len(running) == 3:
-            stop.set()
+        if error is not None:
+            raise error
 
     monkeypatch.setattr("kopf.operator", ends)
-    setting.queued.clear()
-    await asyncio.wait_for(setting.watching.watch(stop), 5)
-    assert running == [True, True, True]
+    with pytest.raises(watching.WatchingEnded):
+        await setting.watching.watch(asyncio.Event())
+    assert running == [True]
     assert not setting.watches.running
-    # What changed while nothing was watched is found by a list: one each time it ended unasked.
-    assert setting.queued.count(SHOP) == 2
