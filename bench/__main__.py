@@ -9,6 +9,7 @@ Started from anywhere it goes into the cluster by itself (`--inside` is that sec
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,8 @@ def _outside(options: argparse.Namespace) -> int:
 
 def _inside(options: argparse.Namespace) -> int:
     scenes = [SCENES[number - 1] for number in options.scene]
+    # Logs of an earlier run would tell an earlier story.
+    shutil.rmtree(SCRATCH, ignore_errors=True)
     try:
         measured = _measure_all(options.system, scenes)
     except (DemoError, DevclusterError) as error:

@@ -23,9 +23,17 @@ class Ours:
     name = "this operator"
     version = version("immutable-release-operator")
 
-    def __init__(self, kube: Kube, registry: str, key: Key, secrets: Path) -> None:
+    def __init__(
+        self,
+        kube: Kube,
+        registry: str,
+        key: Key,
+        secrets: Path,
+        chart: Mapping[str, str] | None = None,
+    ) -> None:
         self._kube = kube
         self._secrets = secrets
+        self._chart = chart
         self._policy = manifests.policy(
             _POLICY, {"team": key.public_pem}, [registry], [f"{PREFIX}*"]
         )
@@ -33,7 +41,7 @@ class Ours:
 
     def start(self, scratch: Path) -> None:
         """With the chart and a policy that trusts the app's signature."""
-        install_chart()
+        install_chart(self._chart)
         self._kube.apply(self._policy)
         kubeconfig = write_kubeconfig(self._kube, self._secrets / "operator.kubeconfig")
         self._operator = OperatorProcess(kubeconfig, scratch / "operator.log")

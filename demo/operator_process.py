@@ -34,12 +34,13 @@ class OperatorFailed(DemoError):
     """The operator or its chart did not start."""
 
 
-def install_chart() -> None:
-    """Everything of the chart but its Pod, whose place the process takes."""
+def install_chart(more: Mapping[str, str] | None = None) -> None:
+    """Everything of the chart but its Pod, whose place the process takes; `more` values of it."""
     values = {
         "replicas": "0",
         # The token of a process is bound to no Pod.
         "enforcement.requirePodBoundToken": "false",
+        **(more or {}),
     }
     settings = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
     result = subprocess.run(

@@ -10,6 +10,7 @@ from devcluster.layout import NODE_ADDRESS, Layout
 from devcluster.part import Part, serves
 from devcluster.pki import Authority
 
+USER = "devcluster:kwok"
 _PORT = 10247
 _MARK = "kwok.x-k8s.io/node"
 
@@ -17,7 +18,7 @@ _MARK = "kwok.x-k8s.io/node"
 def kwok(layout: Layout, authority: Authority, program: Path) -> Part:
     """The simulator, with its own fast stages: without stages it stops."""
     kubeconfig = access.write_component(
-        layout, authority, "kwok", user="devcluster:kwok", group=access.ADMIN_GROUP
+        layout, authority, "kwok", user=USER, group=access.ADMIN_GROUP
     )
     stages = sorted((program.parent / "data").rglob("*.yaml"))
     argv = [
