@@ -178,7 +178,7 @@ def _take(kube: Kube, app: App, names: Sequence[str], objects: Objects) -> Took:
 
 
 def _until_done(kube: Kube, app: App, manifests: Sequence[Object], objects: Objects) -> float:
-    print(f"{len(manifests)} times {objects.kind} in {app.namespace} ...", flush=True)
+    print(f"{len(manifests)} times {objects.kind} in {app.namespace} ...", end=" ", flush=True)
     began = time.monotonic()
     with ThreadPoolExecutor(_WRITERS) as writers:
         list(writers.map(kube.apply, manifests))
@@ -188,7 +188,9 @@ def _until_done(kube: Kube, app: App, manifests: Sequence[Object], objects: Obje
         return done == len(manifests) or None, f"{done} of {len(manifests)}"
 
     wait_for(f"every {objects.kind} to be done", look, _DONE_SECONDS, _POLL)
-    return round(time.monotonic() - began, 1)
+    seconds = round(time.monotonic() - began, 1)
+    print(f"{seconds} s", flush=True)
+    return seconds
 
 
 def _deployment(app: App, name: str, version: str) -> Object:
