@@ -14,10 +14,16 @@ PATIENCE: Final = 150.0
 PAUSE: Final = 1.0
 
 
-def told(stage: Stage, tales: Sequence[Tale], ended: Callable[[], bool]) -> dict[str, Sight]:
-    """Have the tales go on until they have all ended, or stand still."""
+def told(
+    stage: Stage,
+    tales: Sequence[Tale],
+    ended: Callable[[], bool],
+    tend: Callable[[], None] = lambda: None,
+) -> dict[str, Sight]:
+    """Have the tales go on until they have all ended, or stand still; `tend` is called often."""
     deadline = time.monotonic() + PATIENCE
     while True:
+        tend()
         seen = stage.look()
         sights = {tale.namespace: seen.get(tale.namespace, Sight()) for tale in tales}
         for tale in tales:

@@ -31,6 +31,10 @@ TIMES = 6
 # A timer may be early by so much.
 EARLY = 0.05
 GONE_TIMEOUT = 60.0
+# kopf ends on answers that make no sense, and the process with it; elsewhere none may end.
+ENDING = {"half an answer", "watches too old", "watches that break", "everything"}
+# A pause between two of them is the kubelet's business.
+RESTARTS = 30
 
 
 @dataclass
@@ -44,13 +48,19 @@ class Run:
     end: Mapping[str, Any] = field(default_factory=dict)
     routes: list[str] = field(default_factory=list)
     events: Mapping[str, int] = field(default_factory=dict)
-    survived: bool = False
+    restarts: int = 0
     gone: bool = False
 
     @property
     def seen(self) -> list[Seen]:
         """All calls."""
         return self.proxy.seen
+
+    def tend(self) -> None:
+        """Start the process again when it has ended, as the kubelet does."""
+        if not self.operator.alive:
+            self.restarts += 1
+            self.operator.launch()
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +112,12 @@ def _grant_lease(kube: Kube, namespace: str) -> None:
 
 def _play(kube: Kube, stage: Stage, runs: list[Run]) -> None:
     tales = [run.tale for run in runs]
-    sights = told(stage, tales, lambda: all(tale.ended for tale in tales))
+
+    def tend() -> None:
+        for run in runs:
+            run.tend()
+
+    sights = told(stage, tales, lambda: all(tale.ended for tale in tales), tend)
     for run in runs:
         namespace = run.tale.namespace
         run.end = sights[namespace].end()
@@ -111,18 +126,17 @@ def _play(kube: Kube, stage: Stage, runs: list[Run]) -> None:
         kube.delete("ImmutableRelease", NAME, namespace)
     deadline = time.monotonic() + GONE_TIMEOUT
     while not all(run.gone for run in runs) and time.monotonic() < deadline:
+        tend()
         left = stage.look()
         for run in runs:
             run.gone = run.tale.namespace not in left
         time.sleep(0.5)
-    for run in runs:
-        run.survived = run.operator.alive
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_it_comes_to_the_same_end(runs: dict[str, Run], name: str) -> None:
     run, undisturbed = runs[name], runs[UNDISTURBED]
-    assert run.survived, f"the process has ended; see {run.operator.log}"
+    assert run.restarts <= (RESTARTS if name in ENDING else 0), run.operator.log
     assert undisturbed.tale.ended
     assert run.end == undisturbed.end, run.operator.log
     # One revert, and no other detour.
