@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from immutablerelease.core import draft, signals
+from immutablerelease.core import draft, probing, signals
 from immutablerelease.core.phases import (
     candidate,
     demand,
@@ -40,9 +40,11 @@ from .storybook import (
     CANARY_SHARED_DEPENDENCY,
     CANARY_SUPERSEDED,
     FORGED_EARLY,
+    MEASURED_BADLY,
     NEVER_STARTS,
     NEVER_WELL,
     NEW_POLICIES,
+    NOTHING_MEASURED,
     REFUSED_AND_TOLD,
     REFUSED_BEFORE,
     REPLACED,
@@ -54,6 +56,7 @@ from .storybook import (
     SIGNED_LATER,
     SILENT_SERVER,
     STUCK_ENDPOINTS,
+    TURNS_BAD,
     UNSURE,
 )
 
@@ -370,6 +373,46 @@ BREAKAGES = (
         route._lost_traffic,
         "if record.reason in _BLAMELESS:",
         "if record.reason:",
+    ),
+    Breakage(
+        4,
+        "no data counts as a pass",
+        NOTHING_MEASURED,
+        probing.count,
+        "return _blind(state, attempt, probe)",
+        "attempt = replace(attempt, ok=True)",
+    ),
+    Breakage(
+        3,
+        "no data counts as a failure",
+        NOTHING_MEASURED,
+        probing.count,
+        "return _blind(state, attempt, probe)",
+        "attempt = replace(attempt, ok=False)",
+    ),
+    Breakage(
+        4,
+        "what was measured before Prometheus went down is good enough for ever",
+        NOTHING_MEASURED,
+        probing._blind,
+        "return replace(seen, outcome=Outcome.PENDING, failures=0, failing_since=None)",
+        "return replace(seen, outcome=Outcome.PASSING, blind=0)",
+    ),
+    Breakage(
+        4,
+        "what is asked of a revision as a whole is no gate",
+        MEASURED_BADLY,
+        signals._whole,
+        "if probe.whole",
+        "if False",
+    ),
+    Breakage(
+        9,
+        "what fails everywhere as a whole is left for one version after the other",
+        TURNS_BAD,
+        guard._inherited,
+        "return returned and",
+        "return False and",
     ),
     Breakage(
         8,

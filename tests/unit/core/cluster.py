@@ -55,6 +55,8 @@ class Behaviour:
     start_seconds: float = 2.0
     crashes: bool = False
     probe_passes: bool = True
+    # What Prometheus has of it.
+    measured_well: bool = True
 
     @property
     def healthy(self) -> bool:
@@ -80,6 +82,7 @@ class Cluster(ApiServer):
         self.behaviours: dict[str, Behaviour] = {}
         self.registry_up = True
         self.dependency_down_since: datetime | None = None
+        self.prometheus_up = True
         self.endpoints_stuck = False
         self.distrusted: set[str] = set()
         # Versions whose signatures cannot be read at the moment.
@@ -160,6 +163,10 @@ class Cluster(ApiServer):
                 healthy = behaviour.probe_passes and self.dependency_down_since is None
                 return bool(running and up and healthy and behaviour.starts)
         return False
+
+    def measures(self, revision: str) -> bool | None:
+        """What Prometheus says of a revision; None when it says nothing."""
+        return self.behaviour(revision).measured_well if self.prometheus_up else None
 
     def behaviour(self, revision: str) -> Behaviour:
         """How a revision behaves."""

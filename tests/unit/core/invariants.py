@@ -334,6 +334,10 @@ class Invariants:
         for pod in pods:
             states = snapshot.probes.get(target, {}).get(pod.uid, {})
             for probe in spec.health.probes:
+                if probe.whole:
+                    well = self.cluster.measures(target)
+                    require(4, well is not False, f"{target} is promoted and measured badly")
+                    continue
                 state = states.get(probe.name)
                 passing = state is not None and state.outcome is Outcome.PASSING
                 require(4, passing, f"{target} is promoted, {probe.name} on {pod.name}: {state}")

@@ -21,7 +21,7 @@ from immutablerelease.core.plan import (
     Resolve,
     Verify,
 )
-from immutablerelease.core.probing import Attempt, ProbeState, count
+from immutablerelease.core.probing import WHOLE, Attempt, ProbeState, count
 from immutablerelease.core.snapshot import (
     DeploymentView,
     PodView,
@@ -268,18 +268,24 @@ class Operator:
             for pod in self._pods().get(revision, ()):
                 if pod.ip is None or pod.deleting:
                     continue
-                known = self.probes.get(revision, {}).get(pod.uid, {})
-                states = {probe.name: self._ask(pod, probe, known) for probe in probes}
-                kept.setdefault(revision, {})[pod.uid] = states
+                asked = [probe for probe in probes if not probe.whole]
+                kept.setdefault(revision, {})[pod.uid] = {
+                    probe.name: self._ask(revision, pod.uid, probe) for probe in asked
+                }
+            whole = [probe for probe in probes if probe.whole]
+            kept.setdefault(revision, {})[WHOLE] = {
+                probe.name: self._ask(revision, WHOLE, probe) for probe in whole
+            }
         self.probes = kept
 
-    def _ask(self, pod: PodView, probe: Probe, known: dict[str, ProbeState]) -> ProbeState:
+    def _ask(self, revision: str, uid: str, probe: Probe) -> ProbeState:
+        known = self.probes.get(revision, {}).get(uid, {})
         before = known.get(probe.name, ProbeState())
         now = self.cluster.now
         if before.last_at and now - before.last_at < timedelta(seconds=probe.interval):
             return before
-        ok = self.cluster.answers(pod.uid)
-        state = count(before, Attempt(ok, "200" if ok else "500", now), probe)
+        ok = self.cluster.measures(revision) if uid == WHOLE else self.cluster.answers(uid)
+        state = count(before, Attempt(ok, f"{ok}", now), probe)
         # Only the verdict is told of, which is the least that the real prober promises.
         if state.outcome is not before.outcome:
             self._wake_by(now)

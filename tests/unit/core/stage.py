@@ -27,8 +27,9 @@ def release_spec(
     probe_interval: float = 1.0,
     probe_threshold: int = 3,
     steps: Sequence[Mapping[str, object]] = (),
+    measured: bool = False,
 ) -> ReleaseSpec:
-    """A release with one HTTP probe."""
+    """A release with one HTTP probe, and one by Prometheus where it is measured."""
     blue_green: dict[str, object] = {"promotion": promotion}
     if preview is not None:
         blue_green["previewReplicas"] = preview
@@ -38,6 +39,7 @@ def release_spec(
         "interval": probe_interval,
         "failureThreshold": probe_threshold,
     }
+    errors = {"name": "errors", "prometheus": {"query": "errors", "threshold": {"max": 0}}}
     return ReleaseSpec.model_validate(
         {
             "replicas": replicas,
@@ -47,7 +49,7 @@ def release_spec(
             "health": {
                 "progressDeadline": DEADLINE,
                 "bake": BAKE,
-                "probes": [probe] if probed else [],
+                "probes": [*([probe] if probed else []), *([errors] if measured else [])],
             },
             "keepWarm": keep_warm,
             "historyLimit": history,

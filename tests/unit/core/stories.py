@@ -82,6 +82,11 @@ def dependency(up: bool) -> Act:
     )
 
 
+def prometheus(up: bool) -> Act:
+    """Prometheus goes down or comes back."""
+    return lambda operator: setattr(operator.cluster, "prometheus_up", up)
+
+
 def new_policies() -> Act:
     """Other policies hold from now on."""
     return lambda operator: operator.cluster.change_policy()

@@ -17,6 +17,7 @@ from .stories import (
     new_policies,
     passing,
     pointed_at,
+    prometheus,
     registry,
     stuck_endpoints,
     turn,
@@ -305,7 +306,37 @@ SIGNATURE_GONE = Story(
     ),
 )
 
+MEASURED_BADLY = Story(
+    "a version that its Pods make look well is measured badly",
+    release_spec(measured=True, keep_warm=900.0),
+    ((wait, 45), (both(turn("v2", measured_well=False), deploy("v2")), 20), (deploy("v3"), 45)),
+)
+TURNS_BAD = Story(
+    "what was good is measured badly, and what takes the traffic back as well",
+    release_spec(measured=True, keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 45),
+        (deploy("v3"), 45),
+        (both(*(turn(version, measured_well=False) for version in ("v1", "v2", "v3"))), 60),
+    ),
+)
+NOTHING_MEASURED = Story(
+    "Prometheus is down while a version serves that is not good yet, and while the next one waits",
+    release_spec(measured=True, keep_warm=900.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 15),
+        (prometheus(up=False), 15),
+        (deploy("v3"), 90),
+        (prometheus(up=True), 40),
+    ),
+)
+
 STORIES = (
+    MEASURED_BADLY,
+    TURNS_BAD,
+    NOTHING_MEASURED,
     REPLACED,
     REVERTED_WARM,
     REVERTED_COLD,

@@ -15,11 +15,13 @@ from .storybook import (
     ASKED_TOO_LATE,
     BY_HAND,
     NEW_POLICIES,
+    NOTHING_MEASURED,
     REVERTED_WARM,
     SEVERAL_ACTIONS,
     SHARED_DEPENDENCY,
     SILENT_SERVER,
     STORIES,
+    TURNS_BAD,
 )
 
 # It matters to the second when something is asked for, or breaks.
@@ -28,9 +30,11 @@ TIMED = (
     ASKED_LAST,
     ASKED_TOO_LATE,
     NEW_POLICIES,
+    NOTHING_MEASURED,
     SEVERAL_ACTIONS,
     SHARED_DEPENDENCY,
     SILENT_SERVER,
+    TURNS_BAD,
 )
 UNTIMED = [story for story in STORIES if story not in TIMED]
 
