@@ -170,6 +170,18 @@ async def test_programs_get_all_of_it(capsys: Screen) -> None:
     assert answer["next"].startswith("Nothing.")
 
 
+async def test_agents_are_counted_by_the_nodes(capsys: Screen) -> None:
+    """Whatever `replicas` says."""
+    scene = Scene(workload="DaemonSet", replicas=7)
+    scene.api.nodes = ["a", "b", "c"]
+    await scene.operator.run(20)
+    assert await scene.call("status") == 0
+    assert "   3/3" in shown(capsys)
+    assert await scene.call("status", "shop", "-o", "json") == 0
+    answer = json.loads(shown(capsys))
+    assert (answer["workload"], answer["replicas"], answer["readyReplicas"]) == ("DaemonSet", 3, 3)
+
+
 async def test_all_releases_in_a_table(capsys: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = await promoted()
     other = manifest()
