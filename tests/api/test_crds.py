@@ -31,6 +31,7 @@ def test_defaults_are_filled_in_and_the_template_is_left_as_it_is(kubectl: Kubec
     probes = [{"name": "api", "http": {"port": "http"}}]
     made = kubectl.try_create(release(spec__template=template, spec__health__probes=probes))
     assert made["spec"] == {
+        "workload": "Deployment",
         "replicas": 1,
         "template": template,
         "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "TCP"}]},
