@@ -147,7 +147,7 @@ async def compare(
     return Difference(
         tuple(_images(before, after)),
         tuple(await _config(cluster, before, after)),
-        tuple(_lines(before, after, _template(before), _template(after))),
+        tuple(_lines(before, after, _templates(before), _templates(after))),
         tuple(_lines(before, after, _terms(release, before), _terms(release, after))),
     )
 
@@ -162,7 +162,7 @@ def _images(before: Revision, after: Revision) -> Iterator[ImageChange]:
 
 def _use(image: ResolvedImage) -> str:
     kind = "volume" if image.volume else "init container" if image.init else "container"
-    return f"{kind} {image.container}"
+    return f"{kind} {image.container}{f' of job {image.job}' if image.job else ''}"
 
 
 def _shown(image: ResolvedImage | None) -> str | None:
@@ -226,8 +226,8 @@ def _yaml(part: object) -> list[str]:
     return str(text).splitlines()
 
 
-def _template(revision: Revision) -> object:
-    """With images and configuration by the names that its authors gave.
+def _templates(revision: Revision) -> object:
+    """That of the Pods, with those of jobs; images and configuration by the names of their authors.
 
     How they differ is told apart from it, and better than by two digests.
     """
@@ -236,7 +236,12 @@ def _template(revision: Revision) -> object:
         for item in revision.spec.config
     ]
     images = {item.image: item.source for item in revision.spec.images}
-    return _renamed(rewrite(revision.spec.template, originals), images)
+    pods, *jobs = (
+        _renamed(rewrite(template, originals), images)
+        for template in (revision.spec.template, *(job.template for job in revision.spec.jobs))
+    )
+    names = [job.name for job in revision.spec.jobs]
+    return {**pods, "jobs": dict(zip(names, jobs, strict=True))} if jobs else pods
 
 
 def _terms(release: Release, revision: Revision) -> object:
@@ -250,7 +255,7 @@ def _terms(release: Release, revision: Revision) -> object:
         return None
     return {
         "ports": [port.wire() for port in ports],
-        "probes": [probe.wire() for probe in probes],
+        "probes": [probe.recorded.wire() for probe in probes],
     }
 
 

@@ -155,6 +155,22 @@ async def test_ports_and_probes_belong_to_a_revision_too(capsys: Screen) -> None
     assert "-    path: /\n  +    path: /healthz\n" in shown
 
 
+async def test_a_job_is_told_from_a_container_of_the_same_name(capsys: Screen) -> None:
+    scene = await promoted()
+    for version, digest in (("v1", "1"), ("v2", "2")):
+        spec = scene.api.objects[("releaserevisions", "demo", scene.revision(version))]["spec"]
+        image = f"registry.test/smoke@sha256:{digest * 64}"
+        used = {"container": "app", "job": "smoke", "source": "registry.test/smoke:1"}
+        spec["images"] = [*spec["images"], {**used, "image": image}]
+        job = {"spec": {"containers": [{"name": "app", "image": image, "args": [version]}]}}
+        spec["jobs"] = [{"name": "smoke", "template": job}]
+    assert await scene.call("diff", "shop") == 0
+    shown = capsys.readouterr().out
+    assert "  container app\n  - registry.test/app:v1" in shown
+    assert f"  container app of job smoke\n  - registry.test/smoke:1  sha256:{'1' * 12}" in shown
+    assert "-        - v1\n" in shown
+
+
 async def test_an_only_revision_has_nothing_to_be_compared_with(capsys: Screen) -> None:
     scene = Scene()
     await scene.operator.run(20)
