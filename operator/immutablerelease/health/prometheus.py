@@ -27,6 +27,12 @@ from .errors import Failed, NoEvidence, printable, reason
 
 # One sample and its labels are a few hundred bytes.
 _LARGEST: Final = 64 * 1024
+# The session unpacks nothing, and a limit on what is packed would be none on what comes out.
+_HEADERS: Final = {
+    "User-Agent": f"{MANAGER}/probe",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+}
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=None)
 _PLACEHOLDER: Final = re.compile(r"\$(revision|release|namespace)\b")
 
@@ -53,7 +59,7 @@ class Servers:
 
     async def headers(self, url: str) -> dict[str, str]:
         """Headers of a request; raises NoEvidence when the token cannot be read."""
-        headers = {"User-Agent": f"{MANAGER}/probe", "Accept": "application/json"}
+        headers = _HEADERS
         if self.token_file is None or url != self.url.rstrip("/"):
             return headers
         try:

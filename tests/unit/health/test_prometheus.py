@@ -47,7 +47,10 @@ class Server:
         answer = self.answers[query]
         if isinstance(answer, web.Response):
             return answer
-        return web.json_response(answer)
+        response = web.json_response(answer)
+        # As Prometheus does: packed for whoever can unpack it.
+        response.enable_compression()
+        return response
 
 
 @contextlib.asynccontextmanager
