@@ -44,12 +44,13 @@ class FakeCluster:
         self.interrupt: Callable[[int, bool], None] = lambda number, done: None
         # Revision -> state of its containers, for Pods that do not work.
         self.sick: dict[str, Object] = {}
-        # Nodes that take a Pod of each DaemonSet.
+        # Nodes that take a Pod of each DaemonSet, and those that are for one of them alone.
         self.nodes: list[str] = ["a", "b"]
+        self.nodes_of: Callable[[str], list[str]] = lambda revision: self.nodes
         # Those that take no Pod on top of what they have: somebody holds the port.
         self.full: set[str] = set()
-        # Whether the DaemonSet controller acts at all.
-        self.daemons = True
+        # Whether the DaemonSet controller has told what it did.
+        self.counted = True
         # Plurals of kinds that are not installed.
         self.absent: set[str] = set()
         # Whether gateways accept what they are asked.
@@ -219,8 +220,7 @@ class FakeCluster:
         for deployment in self.of(DEPLOYMENTS):
             self._run_pods(deployment)
         for daemon_set in self.of(DAEMON_SETS):
-            if self.daemons:
-                self._run_daemons(daemon_set)
+            self._run_daemons(daemon_set)
         for route in self.of(HTTP_ROUTES):
             self._accept(route)
         for service in self.of(SERVICES):
@@ -260,7 +260,7 @@ class FakeCluster:
     def _run_daemons(self, daemon_set: Object) -> None:
         metadata = daemon_set["metadata"]
         namespace, revision = metadata["namespace"], metadata["name"]
-        wanted = {f"{revision}-{node}": node for node in self.nodes}
+        wanted = {f"{revision}-{node}": node for node in self.nodes_of(revision)}
         for pod in list(self.of(PODS, namespace)):
             ours = pod["metadata"]["labels"].get(REVISION_LABEL) == revision
             if ours and pod["metadata"]["name"] not in wanted:
@@ -271,9 +271,9 @@ class FakeCluster:
                 self._hold_pod(daemon_set, name)
             else:
                 self._run_pod(daemon_set, name, index)
-        generation, nodes = metadata["generation"], len(self.nodes)
+        generation, nodes = metadata["generation"], len(wanted)
         status = {"observedGeneration": generation, "desiredNumberScheduled": nodes}
-        if daemon_set.get("status") != status:
+        if self.counted and daemon_set.get("status") != status:
             self.put(DAEMON_SETS, {**daemon_set, "status": status})
 
     def _hold_pod(self, daemon_set: Object, name: str) -> None:

@@ -65,14 +65,26 @@ async def test_nothing_is_proven_before_the_nodes_were_counted(
     """Its Pods may all be ready: for how many nodes it is meant is not known yet."""
     await operator.run(20)
     cluster.change(template=template("v2"))
-    cluster.daemons = False
+    cluster.counted = False
     await operator.run(5)
     assert running(cluster) == {"v1", "v2"}
     assert phase(cluster, "v2") == "Starting"
     assert cluster.serving() == images(cluster)["v1"]
-    cluster.daemons = True
+    cluster.counted = True
     await operator.run()
     assert cluster.serving() == images(cluster)["v2"]
+
+
+async def test_each_version_has_its_own_nodes(cluster: FakeCluster, operator: Operator) -> None:
+    cluster.nodes = ["a", "b", "c"]
+    await operator.run(20)
+    v1 = images(cluster)["v1"]
+    cluster.nodes_of = lambda revision: ["a", "b", "c"] if revision == v1 else ["c"]
+    cluster.change(template=template("v2"))
+    await operator.run(20)
+    assert cluster.serving() == images(cluster)["v2"]
+    status = cluster.release()["status"]
+    assert (status["phase"], status["readyReplicas"]) == ("Active", 1)
 
 
 async def test_every_node_must_take_it(cluster: FakeCluster, operator: Operator) -> None:
