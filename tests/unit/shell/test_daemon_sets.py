@@ -6,7 +6,7 @@ from immutablerelease.core.plan import Scale
 from immutablerelease.runtime.client import DAEMON_SETS, DEPLOYMENTS, PODS, RELEASES
 from immutablerelease.runtime.execute import StillRouted
 
-from .fake_cluster import FakeCluster
+from .fake_cluster import FakeCluster, Killed
 from .harness import KEY, Instant, Operator, manifest, template
 from .test_shell import images, phase
 
@@ -222,3 +222,48 @@ async def test_pods_that_a_deleted_daemon_set_left_behind_count_for_nothing(
     views = {view.name: view.serving for view in snapshot.pods[images(cluster)["v1"]]}
     assert views.pop(pod["metadata"]["name"]) is False
     assert list(views.values()) == [True]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_killed_at_any_write_it_comes_to_the_same_end(fails: bool) -> None:
+    point, total = 0, 1
+    while point < 2 * total:
+        cluster, outside = FakeCluster(), Instant()
+        cluster.put(RELEASES, manifest(workload="DaemonSet"))
+        operator = Operator(cluster, outside)
+        await operator.run(20)
+        first = len(cluster.writes)
+
+        _kill_at(cluster, point)
+        cluster.change(template=template("v2"))
+        await _survive(operator, 6)
+        if fails:
+            outside.failing.add(images(cluster)["v2"])
+        await _survive(operator, 100)
+        stays, goes = ("v1", "v2") if fails else ("v2", "v1")
+        assert cluster.serving() == images(cluster)[stays], f"killed at {point}"
+        assert running(cluster) == {stays}, f"killed at {point}"
+        assert phase(cluster, goes) == ("Failed" if fails else "Retired")
+        total = max(total, len(cluster.writes) - first)
+        point += 1
+    assert total > 5, "the story writes something"
+
+
+def _kill_at(cluster: FakeCluster, point: int) -> None:
+    """Before or after a write from now on: each has two points."""
+    first = len(cluster.writes)
+
+    def kill(number: int, done: bool) -> None:
+        if 2 * (number - first) + int(done) == point:
+            cluster.interrupt = lambda number, done: None
+            raise Killed
+
+    cluster.interrupt = kill
+
+
+async def _survive(operator: Operator, seconds: float) -> None:
+    try:
+        await operator.run(seconds, step=2)
+    except Killed:
+        operator.restart()
+        await operator.run(seconds, step=2)
