@@ -19,10 +19,10 @@ MISSING = {"name": "health", "http": {"path": "/nowhere", "port": "http"}, "inte
 
 @in_each_way
 def test_a_pause_longer_than_the_deadline_ends_with_a_word(shop: Shop, way: Way) -> None:
-    deadline = 8.0
-    v1 = shop.given_serving("v1", health=health(progressDeadline=f"{deadline:g}s"), **way.manual)
+    deadline = 12.0
+    v1 = shop.given_serving("v1", health=health(progressDeadline=f"{deadline:g}s"), **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     _pass_deadline(shop, v2, deadline)
     assert shop.release.status()["phase"] == "AwaitingPromotion"
@@ -36,9 +36,9 @@ def test_a_pause_longer_than_the_deadline_ends_with_a_word(shop: Shop, way: Way)
 
 @in_each_way
 def test_after_an_abort_a_newer_version_is_released(shop: Shop, way: Way) -> None:
-    v1 = shop.given_serving("v1", **way.manual)
+    v1 = shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     shop.when_told("Abort", v2.name)
     shop.then_fails(v2, "Aborted")
@@ -53,9 +53,9 @@ def test_after_an_abort_a_newer_version_is_released(shop: Shop, way: Way) -> Non
 
 @in_each_way
 def test_retry_asks_everything_again(shop: Shop, way: Way) -> None:
-    v1 = shop.given_serving("v1", **way.manual)
+    v1 = shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     shop.when_told("Abort")
     shop.then_fails(v2, "Aborted")
@@ -73,9 +73,9 @@ def test_retry_asks_everything_again(shop: Shop, way: Way) -> None:
 
 @in_each_way
 def test_a_newer_version_takes_the_place_of_one_in_flight(shop: Shop, way: Way) -> None:
-    shop.given_serving("v1", **way.manual)
+    shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     v3 = shop.when_applied("v3", **way.automatic)
     shop.then_serves(v3)
@@ -86,9 +86,9 @@ def test_a_newer_version_takes_the_place_of_one_in_flight(shop: Shop, way: Way) 
 
 @in_each_way
 def test_the_earlier_spec_ends_a_release_in_flight(shop: Shop, way: Way) -> None:
-    v1 = shop.given_serving("v1", **way.manual)
+    v1 = shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     shop.kube.apply(shop.manifest("v1"))
     shop.then_phase("Active")
@@ -132,9 +132,9 @@ def test_rollback_by_name_to_what_is_cold_brings_its_configuration(shop: Shop, w
 
 @in_each_way
 def test_an_autoscaler_sees_what_serves_and_scales_both(shop: Shop, way: Way) -> None:
-    v1 = shop.given_serving("v1", **way.manual)
+    v1 = shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", **way.manual)
     _awaits(shop, v2)
     scale = _scale(shop)
     assert scale["status"]["selector"] == (f"{RELEASE_LABEL}=shop,{REVISION_LABEL}={v1.name}"), (
@@ -162,8 +162,8 @@ def test_an_autoscaler_sees_what_serves_and_scales_both(shop: Shop, way: Way) ->
 
 @in_each_way
 def test_a_release_that_is_deleted_in_flight_leaves_nothing(shop: Shop, way: Way) -> None:
-    shop.given_serving("v1", **way.manual)
-    _awaits(shop, shop.when_applied("v2"))
+    shop.given_serving("v1", **way.automatic)
+    _awaits(shop, shop.when_applied("v2", **way.manual))
     shop.kube.delete("ImmutableRelease", "shop", shop.namespace)
     shop.then("everything to be gone", lambda: not _left(shop) or None, 60)
     v3 = shop.when_applied("v3", **way.automatic)
