@@ -50,6 +50,7 @@ KINDS: Mapping[str, Kind] = {
     "ReplicaSet": Kind("apis/apps/v1", "replicasets"),
     "Gateway": Kind("apis/gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": Kind("apis/gateway.networking.k8s.io/v1", "httproutes"),
+    "PodDisruptionBudget": Kind("apis/policy/v1", "poddisruptionbudgets"),
     "ImmutableRelease": Kind(_OURS, "immutablereleases"),
     "ReleaseRevision": Kind(_OURS, "releaserevisions"),
     "ReleaseAction": Kind(_OURS, "releaseactions"),

@@ -50,6 +50,7 @@ IN_NAMESPACES = [
     Ask("get list watch create delete", "apps", "daemonsets"),
     Ask("get list watch create", "batch", "jobs"),
     Ask("get list watch create update patch", "", "services"),
+    Ask("get list watch create patch", "policy", "poddisruptionbudgets"),
     Ask("get list watch create patch delete", "gateway.networking.k8s.io", "httproutes"),
     Ask("get create delete", "", "configmaps"),
     Ask("get create delete", "", "secrets"),

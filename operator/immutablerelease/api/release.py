@@ -301,6 +301,23 @@ class Guard(Model):
     ] = OnFailure.REVERT
 
 
+class Disruption(Model):
+    """How many Pods may be taken at a time by whoever drains a node.
+
+    Never none: a drain would wait for ever. Pods that are not ready may always be taken, so that
+    a revision that does not work keeps no node.
+    """
+
+    max_unavailable: Annotated[
+        Annotated[int, Field(ge=1, le=10000)]
+        | Annotated[str, Field(max_length=4, pattern=r"^([1-9][0-9]?|100)%$")],
+        Field(
+            description="Pods of a revision that may be missing, by number or as a percentage, "
+            "rounded up, of all its Pods."
+        ),
+    ] = 1
+
+
 class LiveReference(Model):
     """A ConfigMap or Secret that is read as it is, not frozen with the revision."""
 
@@ -419,6 +436,10 @@ class ReleaseSpec(Model):
     guard: Annotated[Guard, Field(description="What happens when it stops being healthy.")] = (
         Guard()
     )
+    disruption: Annotated[
+        Disruption,
+        Field(description="What a drain of nodes leaves; becomes a PodDisruptionBudget."),
+    ] = Disruption()
     keep_warm: Annotated[
         Duration,
         Field(description="How long a revision that lost the traffic stays at full scale."),

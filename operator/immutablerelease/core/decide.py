@@ -15,6 +15,7 @@ from .phases.hands import carry_out
 from .phases.history import collect
 from .phases.jobs import run_jobs
 from .phases.moving_back import continue_revert
+from .phases.protect import protect
 from .phases.report import changed_statuses, report
 from .phases.reverified import reverify
 from .phases.route import adopt, restore
@@ -43,6 +44,7 @@ PHASES: tuple[Callable[[Draft], None], ...] = (
     bake,
     scale,
     collect,
+    protect,
     report,
 )
 

@@ -70,6 +70,14 @@ class RunJob:
 
 
 @dataclass(frozen=True)
+class KeepBudget:
+    """Create the PodDisruptionBudget of a revision, or bring it in step with the release."""
+
+    revision: str
+    max_unavailable: int | str
+
+
+@dataclass(frozen=True)
 class Scale:
     """Set the number of Pods of a revision's Deployment; a DaemonSet can only be deleted, by 0."""
 
@@ -132,6 +140,7 @@ Intent = (
     | StartRevision
     | RunJob
     | Scale
+    | KeepBudget
     | DeleteRevision
     | DeleteFrozen
     | DeleteAction

@@ -187,6 +187,8 @@ class Snapshot:
     services: frozenset[str] = frozenset()
     # Those of them whose Service has other ports than its manifest names.
     outdated: frozenset[str] = frozenset()
+    # What the PodDisruptionBudget of each revision lets be taken; without one there is none.
+    budgets: Mapping[str, int | str | None] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
     # Those that were answered, the oldest answer first.
     answered: tuple[Action, ...] = ()

@@ -35,6 +35,7 @@ from immutablerelease.traffic.proof import Proof, Proofs
 
 from .children import NameTaken, StillThere, belongs, is_ours
 from .client import (
+    BUDGETS,
     CONFIG_MAPS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -72,6 +73,7 @@ _KINDS: Mapping[str, Kind] = {
         DEPLOYMENTS,
         DAEMON_SETS,
         JOBS,
+        BUDGETS,
         REVISIONS,
         CONFIG_MAPS,
         SECRETS,

@@ -22,6 +22,7 @@ from immutablerelease.core.plan import (
     DeleteRevision,
     EnsureService,
     Intent,
+    KeepBudget,
     MoveTraffic,
     RecordRevision,
     RunJob,
@@ -32,6 +33,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.snapshot import Snapshot
+from immutablerelease.immutability.disruption import budget
 from immutablerelease.immutability.job import job
 from immutablerelease.immutability.workload import daemon_set, deployment
 from immutablerelease.traffic.service import offers, revision_service
@@ -39,6 +41,7 @@ from immutablerelease.traffic.service import offers, revision_service
 from .children import Children
 from .client import (
     ACTIONS,
+    BUDGETS,
     CONFIG_MAPS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -75,6 +78,7 @@ class Executor:
             StartRevision: self._start_revision,
             RunJob: self._run_job,
             Scale: self._scale,
+            KeepBudget: self._keep_budget,
             DeleteRevision: self._delete_revision,
             DeleteFrozen: self._delete_frozen,
             DeleteAction: self._delete_action,
@@ -156,6 +160,13 @@ class Executor:
         await self._api.apply(DEPLOYMENTS, namespace, scale, subresource="scale")
         # The answer is a Scale: without a look the next decision would be made on the old size.
         self._store.put(DEPLOYMENTS, await self._api.get(DEPLOYMENTS, namespace, intent.revision))
+
+    async def _keep_budget(self, snapshot: Snapshot, intent: KeepBudget) -> None:
+        wanted = budget(snapshot.revisions[intent.revision], intent.max_unavailable)
+        if intent.revision in snapshot.budgets:
+            await self._children.apply(BUDGETS, wanted)
+        else:
+            await self._children.create(snapshot, BUDGETS, wanted)
 
     async def _delete_revision(self, snapshot: Snapshot, intent: DeleteRevision) -> None:
         revision = snapshot.revisions[intent.name]

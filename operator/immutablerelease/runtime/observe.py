@@ -36,6 +36,7 @@ from immutablerelease.verification.trust import NO_TRUST, Trust
 from .children import is_ours
 from .client import (
     ACTIONS,
+    BUDGETS,
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -156,6 +157,7 @@ class Observer:
                 release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
             ),
             services=frozenset(self._named(SERVICES, key)) - {key.name},
+            budgets=self._budgets(key),
             actions=pending,
             answered=answered,
             policies=self._policies(key.namespace),
@@ -283,6 +285,13 @@ class Observer:
             for obj in self._store.of_release(DAEMON_SETS, *key)
             if "deletionTimestamp" not in obj["metadata"]
         )
+
+    def _budgets(self, key: Key) -> dict[str, int | str | None]:
+        return {
+            obj["metadata"]["name"]: obj["spec"].get("maxUnavailable")
+            for obj in self._store.of_release(BUDGETS, *key)
+            if "deletionTimestamp" not in obj["metadata"]
+        }
 
     def _pods(self, key: Key, daemon_sets: frozenset[str] | None) -> dict[str, tuple[PodView, ...]]:
         found: dict[str, list[PodView]] = {}

@@ -19,6 +19,7 @@ from immutablerelease.health.address import authority
 
 from .client import (
     ACTIONS,
+    BUDGETS,
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
@@ -48,6 +49,7 @@ CHILDREN = (
     DAEMON_SETS,
     JOBS,
     SERVICES,
+    BUDGETS,
     PODS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,

@@ -19,6 +19,7 @@ from tests.api.enforcement.stage import (
     LABELS,
     REVISION,
     bare_pod,
+    budget,
     http_route,
     job,
     pod_template,
@@ -29,6 +30,7 @@ from tests.api.kubectl import Kubectl
 D = f"deployment/{REVISION}"
 DS = f"daemonset/{AGENT}"
 ROUTE = "httproute/shop"
+BUDGET = f"poddisruptionbudget/{REVISION}"
 HIJACK = {"app": "hijack"}
 
 
@@ -467,6 +469,27 @@ ON_A_RELEASE = [
         "httproutes",
         "create",
         http_route({"name": "forged", "labels": LABELS}),
+    ),
+    Attempt(
+        "11",
+        "let a drain take all of it",
+        "disruption",
+        f"patch {BUDGET} --type=merge -p 'spec: {{maxUnavailable: 100%}}'",
+    ),
+    Attempt(
+        "11",
+        "take the budget out of the release through the status",
+        "disruption",
+        f"patch {BUDGET} --subresource=status --type=merge"
+        " -p 'metadata: {labels: {immutablerelease.io/release: null}}'",
+    ),
+    Attempt("11", "delete the budget", "disruption", f"delete {BUDGET}"),
+    Attempt(
+        "11",
+        "create a budget that keeps every node",
+        "disruption",
+        "create",
+        budget({"name": "forged", "labels": LABELS}),
     ),
     Attempt("12", "add a slice of endpoints", "endpoints", "create", _SLICE),
     Attempt(

@@ -85,6 +85,8 @@ def release_into(kubectl: Kubectl) -> Stage:
     kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
     kubectl("wait", f"job/{JOB}", "--for=condition=Complete", TIMEOUT)
     eventually(lambda: _on_every_node(kubectl), "the DaemonSet runs on every node", 60)
+    as_operator(kubectl, budget(_metadata(REVISION, "ReleaseRevision", REVISION, revision_uid)))
+    await_disruptions(kubectl, 1)
     selector = ",".join(f"{key}={value}" for key, value in LABELS.items())
     names = "jsonpath={.items[0].metadata.name}"
     pod = kubectl("get", "pod", "-l", selector, "-o", names)
@@ -186,6 +188,23 @@ def bare_pod(name: str, labels: dict[str, str], **metadata: Any) -> Manifest:
 def _service(metadata: Manifest) -> Manifest:
     spec = {"selector": LABELS, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def budget(metadata: Manifest) -> Manifest:
+    """What a drain of nodes may take of the revision."""
+    spec = {
+        "selector": {"matchLabels": LABELS},
+        "maxUnavailable": 1,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
+    kind = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
+    return {**kind, "metadata": metadata, "spec": spec}
+
+
+def await_disruptions(kubectl: Kubectl, allowed: int) -> None:
+    """Wait until so many Pods of the revision may be evicted."""
+    state = f"--for=jsonpath={{.status.disruptionsAllowed}}={allowed}"
+    kubectl("wait", f"poddisruptionbudget/{REVISION}", state, TIMEOUT)
 
 
 def http_route(metadata: Manifest) -> Manifest:

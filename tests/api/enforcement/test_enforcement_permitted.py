@@ -19,13 +19,13 @@ from tests.api.enforcement.stage import (
     release_into,
     workload,
 )
-from tests.api.kubectl import Kubectl
+from tests.api.kubectl import Kubectl, Refused
 from tests.waiting import eventually
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 MADE = (
-    "deployments,daemonsets,replicasets,pods,services,httproutes,configmaps,secrets,"
-    "releaserevisions"
+    "deployments,daemonsets,replicasets,pods,services,poddisruptionbudgets,httproutes,configmaps,"
+    "secrets,releaserevisions"
 )
 
 
@@ -40,10 +40,7 @@ def test_a_deployment_of_the_operator_rolls_out(stage: Stage) -> None:
 def test_the_operator_scales_up_and_to_nothing(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
     for replicas in (3, 0):
-        # The operator only ever writes the scale subresource.
-        who = mighty(OPERATOR_IN_ITS_POD)
-        patch = ("--subresource=scale", "-p", f"spec: {{replicas: {replicas}}}")
-        kubectl("patch", f"deployment/{REVISION}", *patch, *who)
+        _scale(kubectl, replicas)
         kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
         kubectl(
             "wait", f"rs/{own_stage.replicaset}", f"--for=jsonpath={{.spec.replicas}}={replicas}"
@@ -57,6 +54,12 @@ def test_the_operator_deletes_a_daemon_set_and_its_pods_go(own_stage: Stage) -> 
     assert kubectl("get", "pods", "-l", selector, "-o", "name")
     kubectl("delete", f"daemonset/{AGENT}", *OPERATOR_IN_ITS_POD)
     kubectl("wait", "pod", "-l", selector, "--for=delete", TIMEOUT)
+
+
+def _scale(kubectl: Kubectl, replicas: int) -> None:
+    """As the operator does it, which only ever writes the scale subresource."""
+    patch = ("--subresource=scale", "-p", f"spec: {{replicas: {replicas}}}")
+    kubectl("patch", f"deployment/{REVISION}", *patch, *mighty(OPERATOR_IN_ITS_POD))
 
 
 def test_what_a_revision_owns_goes_with_it(own_stage: Stage) -> None:
@@ -83,15 +86,45 @@ def test_a_namespace_is_deleted_to_the_end(own_stage: Stage) -> None:
 
 def test_a_pod_is_evicted_and_replaced(own_stage: Stage) -> None:
     kubectl = own_stage.kubectl
+    _evict(kubectl, own_stage.pod)
+    kubectl("wait", f"pod/{own_stage.pod}", "--for=delete", TIMEOUT)
+    kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 0])
+def test_a_drain_comes_to_its_end_however_few_pods_there_are(
+    own_stage: Stage, replicas: int
+) -> None:
+    kubectl = own_stage.kubectl
+    names = kubectl("get", "pod", "-l", SELECTOR, "-o", "jsonpath={.items[*].metadata.name}")
+    _scale(kubectl, replicas)
+    left = set(names.split())
+    # As `kubectl drain` does it: asked again until it is let.
+    eventually(lambda: not _drained(kubectl, left), "a drain to end")
+    assert kubectl("get", "poddisruptionbudget", REVISION), "it is there all the time"
+
+
+def _drained(kubectl: Kubectl, left: set[str]) -> set[str]:
+    """Names of Pods that are still to be evicted, after each was asked for once."""
+    for name in sorted(left):
+        try:
+            _evict(kubectl, name)
+        except Refused as error:
+            if "NotFound" in str(error):
+                left.discard(name)
+            else:
+                assert "disruption budget" in str(error)
+    return left
+
+
+def _evict(kubectl: Kubectl, pod: str) -> None:
     eviction = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",
-        "metadata": {"name": own_stage.pod, "namespace": kubectl.namespace},
+        "metadata": {"name": pod, "namespace": kubectl.namespace},
     }
-    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{own_stage.pod}/eviction"
+    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{pod}/eviction"
     kubectl("create", "--raw", path, "-f", "-", *MASTER, stdin=json.dumps(eviction))
-    kubectl("wait", f"pod/{own_stage.pod}", "--for=delete", TIMEOUT)
-    kubectl("rollout", "status", f"deployment/{REVISION}", TIMEOUT)
 
 
 def test_a_pod_is_deleted_and_replaced(own_stage: Stage) -> None:

@@ -217,6 +217,7 @@ def snapshot(
             "probes": {name: known for name, (_, known) in running.items()},
             "route": _with_ports(route, of) if route else _route(serves, of),
             "services": frozenset(sizes),
+            "budgets": dict.fromkeys(sizes, of.spec.disruption.max_unavailable),
             "policies": POLICIES,
             **more,
         }

@@ -239,7 +239,11 @@ class Cluster(ApiServer):
             self._run_pod(stored)
 
     def _collect_garbage(self) -> None:
-        for stored in [*self.all("Deployment"), *self.all("RevisionService")]:
+        for stored in [
+            *self.all("Deployment"),
+            *self.all("RevisionService"),
+            *self.all("Budget"),
+        ]:
             if self.find("Revision", stored.name) is None:
                 self.delete(stored.kind, stored.name)
         for stored in self.all("Pod"):

@@ -309,6 +309,7 @@ class Operator:
             probes=self.probes,
             route=self._route(),
             services=frozenset(stored.name for stored in self._of("RevisionService")),
+            budgets={stored.name: stored.body for stored in self._of("Budget")},
             actions=self._actions(),
             policies=self.cluster.policies,
             resolution=self.resolution,

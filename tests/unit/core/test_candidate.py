@@ -7,7 +7,7 @@ import pytest
 
 from immutablerelease.api.release import Promotion
 from immutablerelease.api.revision import RevisionPhase
-from immutablerelease.core.plan import MoveTraffic, Scale, StartRevision, Verify
+from immutablerelease.core.plan import MoveTraffic, Scale, StartRevision, Verify, WriteReleaseStatus
 from immutablerelease.core.snapshot import Snapshot, VerdictView
 
 from .builders import (
@@ -201,7 +201,8 @@ def test_what_becomes_of_a_candidate(case: Case) -> None:
 def test_it_is_started_after_its_status_tells_so() -> None:
     made = plan(scene(PENDING))
     assert intents(made, StartRevision) == [StartRevision("new", 2)]
-    assert isinstance(made.intents[-1], StartRevision)
+    told = [type(intent) for intent in made.intents]
+    assert told.index(StartRevision) > told.index(WriteReleaseStatus)
 
 
 def test_its_preview_is_small_and_grows_before_it_serves() -> None:

@@ -51,7 +51,7 @@ LOSSY = Faults(lose=0.3, delay=0.3, repeat=0.2)
 ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.1, fail=0.15, lose_answer=0.1, crash=0.1)
 DEADLY = Faults(crash=0.4)
 
-DELETED = ["Deployment", "RevisionService", "Revision", "Service"]
+DELETED = ["Deployment", "RevisionService", "Budget", "Revision", "Service"]
 
 
 class ReleaseMachine(RuleBasedStateMachine):

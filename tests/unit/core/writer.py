@@ -12,6 +12,7 @@ from immutablerelease.core.plan import (
     DeleteRevision,
     EnsureService,
     Intent,
+    KeepBudget,
     MoveTraffic,
     RecordRevision,
     Scale,
@@ -47,6 +48,7 @@ class Writer:
             RecordRevision: self._record,
             StartRevision: self._start,
             Scale: self._scale,
+            KeepBudget: self._keep_budget,
             DeleteRevision: self._delete,
             DeleteFrozen: self._delete_frozen,
             WriteRevisionStatus: self._revision_status,
@@ -129,6 +131,14 @@ class Writer:
         self._check(intent)
         body = replace(stored.body, replicas=intent.replicas)
         return [self._cluster.write("Deployment", intent.revision, body, spec=True)]
+
+    def _keep_budget(self, intent: KeepBudget) -> list[Stored]:
+        self._check(intent)
+        self._exists(intent.revision)
+        name, body = intent.revision, intent.max_unavailable
+        if self._cluster.find("Budget", name) is None:
+            return [self._cluster.create("Budget", name, body)]
+        return [self._cluster.write("Budget", name, body, spec=True)]
 
     def _delete(self, intent: DeleteRevision) -> list[Stored]:
         self._check(intent)
