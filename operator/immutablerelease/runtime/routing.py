@@ -7,9 +7,9 @@ Gateway API is missing the Service is moved all the same: a revert waits for no 
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Final
 
-from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL, ROUTE_ANNOTATION
 from immutablerelease.core import terms
 from immutablerelease.core.shares import by_gateway, receivers, selection
 from immutablerelease.core.snapshot import EVERY, PodView, RouteRecord, Snapshot
@@ -18,9 +18,12 @@ from immutablerelease.traffic.gateway import Backends, http_route
 from immutablerelease.traffic.service import read_route, release_service
 
 from .children import Children
-from .client import HTTP_ROUTES, PODS, SERVICES, Api, NotFound, Object
+from .client import HTTP_ROUTES, PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
 from .gateways import Gateways
 from .pods import pod_view
+
+# How often an object is read again whose status changed in the meantime.
+_TRIES: Final = 4
 
 
 class NotReady(Exception):
@@ -104,23 +107,33 @@ class Routing:
                 snapshot.release, record, await self._backends(snapshot, record), drained=drained
             )
             try:
-                await self._over(HTTP_ROUTES, route, wanted)
+                await self._over(snapshot, HTTP_ROUTES, route, wanted)
             except NotFound:
                 missing = True
         ports = terms.ports(snapshot, record.revision)
-        await self._over(SERVICES, service, release_service(snapshot.release, record, ports))
+        leads = release_service(snapshot.release, record, ports)
+        await self._over(snapshot, SERVICES, service, leads)
         if missing:
             raise GatewayMissing(snapshot.release.metadata.name)
 
-    async def _over(self, kind: Any, found: Object | None, wanted: dict[str, Any]) -> None:
+    async def _over(
+        self, snapshot: Snapshot, kind: Kind, found: Object | None, wanted: Object
+    ) -> None:
         """Write an object over the one that was read, and no other.
 
-        Nor may it change between the read and the write: a process that was frozen and thawed would
-        undo what another one decided since.
+        Nor may its record change between the read and the write: a process that was frozen and
+        thawed would undo what another one decided since. What routes by it may write its status.
         """
-        if found is not None:
-            wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-        await self._children.apply(kind, wanted)
+        for _ in range(_TRIES - 1):
+            try:
+                await self._children.apply(kind, _version_of(wanted, found))
+                return
+            except Conflict:
+                again = await self._children.find(snapshot, kind, wanted["metadata"]["name"])
+                if found is None or again is None or _mark(again) != _mark(found):
+                    raise
+                found = again
+        await self._children.apply(kind, _version_of(wanted, found))
 
     async def _backends(self, snapshot: Snapshot, record: RouteRecord) -> Backends:
         copies = record.mirror > 0
@@ -152,3 +165,17 @@ def _check_decided_on(snapshot: Snapshot, service: Object | None, route: Object 
     if newest(told, recorded(route) if route is not None else None) != snapshot.route.record:
         name = snapshot.release.metadata.name
         raise MovedMeanwhile(f"the record on the route of {name} is another one by now")
+
+
+def _version_of(wanted: Object, found: Object | None) -> Object:
+    """The wanted object, to be written only over the version that was found."""
+    if found is None:
+        return wanted
+    version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+    return {**wanted, "metadata": {**wanted["metadata"], **version}}
+
+
+def _mark(obj: Object) -> tuple[str, str]:
+    """What tells a move of traffic from a change that is none."""
+    metadata = obj["metadata"]
+    return metadata["uid"], (metadata.get("annotations") or {}).get(ROUTE_ANNOTATION, "")

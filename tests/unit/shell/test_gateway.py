@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from immutablerelease.api.meta import ROUTE_ANNOTATION
+from immutablerelease.core.plan import MoveTraffic
 from immutablerelease.runtime.client import (
     ACTIONS,
     GATEWAY_CLASSES,
@@ -14,10 +17,19 @@ from immutablerelease.runtime.client import (
     HTTP_ROUTES,
     RELEASES,
     REVISIONS,
+    Conflict,
+    Kind,
+    Object,
 )
+from immutablerelease.runtime.execute import Executor
+from immutablerelease.runtime.gateways import Gateways
+from immutablerelease.runtime.routing import MovedMeanwhile
+from immutablerelease.runtime.store import Store
+from immutablerelease.traffic.acceptance import recorded
+from immutablerelease.traffic.service import write_record
 
 from .fake_cluster import FakeCluster, Killed
-from .harness import Instant, Operator, manifest, template
+from .harness import KEY, Instant, Operator, manifest, template
 
 GATEWAY = {"gateway": {"parentRefs": [{"name": "public"}]}}
 STEPS = [{"weight": 20, "hold": "5s"}, {"weight": 60, "hold": "5s"}]
@@ -171,6 +183,61 @@ async def test_a_revert_is_one_write_of_the_route(world: World) -> None:
     assert world.weights() == {"v1": 100, "v2": 0}
     assert route_writes(world)[before:] == ["apply HTTPRoute", "apply Service"]
     assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_a_status_that_was_written_meanwhile_holds_nothing_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.run(30)
+    world.deploy("v2")
+    await world.run(15)
+    read = world.cluster.get
+    left = [3]
+
+    async def busy(kind: Kind, namespace: str, name: str) -> Object:
+        found = await read(kind, namespace, name)
+        if kind is HTTP_ROUTES and left[0]:
+            left[0] -= 1
+            world.cluster.put(HTTP_ROUTES, {**found, "status": {"parents": []}})
+        return found
+
+    monkeypatch.setattr(world.cluster, "get", busy)
+    world.outside.failing.add(world.revision("v2"))
+    await world.run(1)
+    assert left == [0]
+    assert world.weights() == {"v1": 100, "v2": 0}
+    assert "error" not in world.operator.told.results
+
+
+async def test_a_record_that_was_written_meanwhile_is_not_overwritten(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before the read that precedes the write, nor between the two."""
+    await world.run(30)
+    seen = world.operator.observer.snapshot(KEY)
+    assert seen is not None
+    assert seen.route.record is not None
+    route = deepcopy(world.route)
+    assert route is not None
+    newer = replace(seen.route.record, at=world.outside.now + timedelta(seconds=5))
+    route["metadata"]["annotations"][ROUTE_ANNOTATION] = write_record(newer)
+    other = Executor(world.cluster, Store(), Gateways(world.cluster, lambda namespace: {}))
+    move = MoveTraffic(replace(seen.route.record, at=world.outside.now))
+    read = world.cluster.get
+
+    async def overtaken(kind: Kind, namespace: str, name: str) -> Object:
+        found = await read(kind, namespace, name)
+        if kind is HTTP_ROUTES:
+            world.cluster.put(HTTP_ROUTES, route)
+        return found
+
+    monkeypatch.setattr(world.cluster, "get", overtaken)
+    with pytest.raises(Conflict):
+        await other.carry_out(seen, move)
+    with pytest.raises(MovedMeanwhile):
+        await other.carry_out(seen, move)
+    assert world.route is not None
+    assert recorded(world.route) == newer
 
 
 async def test_an_end_between_the_two_writes_loses_nothing(world: World) -> None:
