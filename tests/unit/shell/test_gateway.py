@@ -130,6 +130,29 @@ async def test_a_candidate_is_added_without_traffic_first(world: World) -> None:
     assert world.weights() == {"v2": 100}
 
 
+async def test_a_preview_is_there_while_somebodys_word_is_waited_for(world: World) -> None:
+    preview = {"header": "x-try", "value": "yes"}
+    world.cluster.change(
+        strategy={"blueGreen": {"promotion": "Manual"}},
+        traffic={"gateway": {**GATEWAY["gateway"], "preview": preview}},
+    )
+    await world.run(1)
+    promote = {"release": "shop", "action": "Promote", "reason": "the test"}
+    for number, version in enumerate(("v1", "v2")):
+        world.deploy(version)
+        await world.run(30)
+        assert world.condition("Ready")["reason"] == "AwaitingPromotion"
+        if version == "v2":
+            assert world.weights() == {"v1": 100, "v2": 0}
+            assert world.route is not None
+            (previewed,) = world.route["spec"]["rules"][1]["backendRefs"]
+            assert previewed["name"] == world.revision("v2")
+        name = {"name": f"promote-{number}", "namespace": "demo"}
+        world.cluster.put(ACTIONS, {"metadata": name, "spec": promote})
+        await world.run(2)
+        assert world.weights()[version] == 100
+
+
 async def test_a_gateway_that_never_routes_by_it_ends_the_attempt(world: World) -> None:
     await world.run(30)
     world.outside.proofs.lags = True

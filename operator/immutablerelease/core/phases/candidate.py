@@ -137,6 +137,9 @@ def _test(draft: Draft, name: str) -> None:
     if next_step(draft, name) is not None:
         _shift(draft, name)
     elif not may_promote(draft, name):
+        if _recorded(draft, name) and draft.settled and not draft.answers:
+            # A preview is looked at before somebody gives the word.
+            add(draft, name)
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft, name):
         draft.change(name, message="passed its probes; growing to full size")
