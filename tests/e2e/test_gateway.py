@@ -57,7 +57,7 @@ def test_blue_green_moves_all_users_and_fails_none(shop: Shop, edge: Edge) -> No
 def test_a_candidate_that_never_passes_is_never_seen(shop: Shop, edge: Edge) -> None:
     v1 = shop.given_serving("v1", **edge.asked())
     users = edge.given_users()
-    v2 = shop.when_applied("v2", {"FAIL_AFTER": "0.1"})
+    v2 = shop.when_applied("v2", {"UNHEALTHY": "1"})
     shop.then_fails(v2, "ProbeFailed")
     users.await_calm("v1")
     assert users.so_far().failed == 0
@@ -140,10 +140,10 @@ def test_a_candidate_that_fails_at_its_step_loses_its_share(shop: Shop, edge: Ed
 def test_a_preview_reaches_the_candidate_and_nobody_else_does(
     shop: Shop, edge: Edge, preview: dict[str, str], sent: dict[str, str]
 ) -> None:
-    shop.given_serving("v1", strategy=MANUAL, **edge.asked(preview=preview))
+    shop.given_serving("v1", **edge.asked(preview=preview))
     edge.given_users()
     assert edge.version(sent) == "v1", "without a candidate all is as ever"
-    v2 = shop.when_applied("v2")
+    v2 = shop.when_applied("v2", strategy=MANUAL)
     shop.then_phase("AwaitingPromotion")
     shop.then("the preview", lambda: edge.version(sent) == "v2" or None)
     assert edge.versions(30, sent) == {"v2": 30}

@@ -267,6 +267,10 @@ class Draft:
         record = replace(record, message=clip(record.message))
         self.intents.insert(0, MoveTraffic(record))
         self.record = record
+        shared = before.candidate if before is not None and before.weight > 0 else None
+        if shared in self.revisions and shared not in (record.revision, record.candidate):
+            # Whatever the reason, requests under way outlive its share.
+            self.change(shared, left_at=record.at)
 
     def flying(self) -> Iterator[str]:
         """Names of all revisions in flight."""

@@ -28,12 +28,15 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
+from immutablerelease.traffic.acceptance import newest
 
 from .apiserver import ApiServer
+from .edge import Edge
 from .objects import (
     NAME,
     ActionBody,
     DeploymentBody,
+    HttpRouteBody,
     PodBody,
     ReleaseBody,
     ServiceBody,
@@ -84,6 +87,7 @@ class Cluster(ApiServer):
         self.dependency_down_since: datetime | None = None
         self.prometheus_up = True
         self.endpoints_stuck = False
+        self.edge = Edge()
         self.distrusted: set[str] = set()
         # Versions whose signatures cannot be read at the moment.
         self.unreachable: set[str] = set()
@@ -115,6 +119,18 @@ class Cluster(ApiServer):
     def service(self) -> ServiceBody | None:
         """The Service of the release."""
         stored = self.find("Service", NAME)
+        return stored.body if stored else None
+
+    @property
+    def record(self) -> RouteRecord | None:
+        """Where the traffic is to go, by the newest word on it."""
+        told = self.service.record if self.service else None
+        return newest(told, self.http_route.record if self.http_route else None)
+
+    @property
+    def http_route(self) -> HttpRouteBody | None:
+        """The HTTPRoute of the release."""
+        stored = self.find("HTTPRoute", NAME)
         return stored.body if stored else None
 
     @property
@@ -233,6 +249,7 @@ class Cluster(ApiServer):
         self.now += timedelta(seconds=seconds)
         self._collect_garbage()
         self._run_endpoints()
+        self.edge.tick(self)
         for stored in self.all("Deployment"):
             self._run_deployment(stored)
         for stored in self.all("Pod"):
@@ -373,6 +390,11 @@ class Cluster(ApiServer):
         """Point the Service elsewhere, behind the operator's back."""
         if self.service is not None:
             self.write("Service", NAME, replace(self.service, selected=revision), spec=True)
+
+    def tamper_weights(self) -> None:
+        """Change the weights of the HTTPRoute."""
+        if self.http_route is not None:
+            self.write("HTTPRoute", NAME, replace(self.http_route, faithful=False), spec=True)
 
     def tamper_ports(self) -> None:
         """Change the ports of the Service."""

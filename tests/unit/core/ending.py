@@ -23,6 +23,7 @@ def heal(cluster: Cluster, operator: Operator) -> None:
     cluster.reverify_every = None
     cluster.dependency_down_since = None
     cluster.endpoints_stuck = False
+    cluster.edge.stuck = cluster.edge.refuses = False
     operator.resync()
 
 
@@ -48,6 +49,22 @@ def judge(cluster: Cluster, operator: Operator) -> None:
     _serving(cluster)
     _trusted(cluster)
     _tidy(cluster)
+    _follows(cluster)
+
+
+def _follows(cluster: Cluster) -> None:
+    """Gateway and Service go by one record, and what drained is left out."""
+    route, service = cluster.http_route, cluster.service
+    if cluster.spec.traffic.gateway is None:
+        require(5, route is None, "an HTTPRoute is left that nobody asks for")
+        return
+    if service is None or service.record is None or not cluster.serving(service.record.revision):
+        return
+    require(5, route is not None, "there is no HTTPRoute")
+    if route is not None:
+        require(5, route.record == service.record, "HTTPRoute and Service have two records")
+        require(5, route.faithful, "the weights are somebody else's")
+        require(8, route.drained or route.record.previous is None, "what drained is still named")
 
 
 def well(cluster: Cluster, revision: str) -> bool:

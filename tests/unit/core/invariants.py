@@ -23,6 +23,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.probing import Outcome
+from immutablerelease.core.shares import by_gateway
 from immutablerelease.core.snapshot import EVERY, Route, RouteRecord, Snapshot
 
 from .cluster import Cluster
@@ -206,7 +207,9 @@ class Invariants:
             route = snapshot.route
             names = route.record.revision if route.record else None
             shared = route.record is not None and route.record.weight > 0
-            wanted = EVERY if shared else names
+            wanted = EVERY if shared and not by_gateway(snapshot.release) else names
+            if intent.drained:
+                self._drains(snapshot)
             require(
                 1, wanted == route.selected, f"ports are set on a Service that drifted ({names})"
             )
@@ -237,6 +240,8 @@ class Invariants:
         if record.candidate is not None and record.weight > 0:
             self._shares(snapshot, record, record.candidate)
         before = snapshot.route.record
+        if by_gateway(snapshot.release) and before is not None:
+            self._by_gateway(snapshot, before, record)
         if record.reason == "Promoted" and (before is None or before.revision != target):
             active = snapshot.revisions[target].status.phase is RevisionPhase.ACTIVE
             if not active:
@@ -250,6 +255,32 @@ class Invariants:
             if shared and before.revision == target and before.candidate is not None:
                 self.reverted.add(before.candidate)
         self._note_leaving(record.revision, record.reason)
+
+    def _by_gateway(self, snapshot: Snapshot, before: RouteRecord, record: RouteRecord) -> None:
+        """Added at weight 0 first, raised once proven, and what had the traffic drains in peace."""
+        restored = record == before
+        proven = self.cluster.edge.routes == before and snapshot.route.gateway.accepted
+        alone = not any(pod.serving for pod in snapshot.pods.get(before.revision, ()))
+        if record.candidate not in (None, before.candidate):
+            require(
+                4, record.weight == record.mirror == 0, f"{record.candidate} is not added first"
+            )
+            drained = before.previous is None or self.cluster.now >= before.at + DRAIN - CLOCKS
+            require(2, drained, f"{before.previous} is left out before it drained")
+        elif record.candidate is not None and record.weight > before.weight and not restored:
+            require(4, proven, f"{record.candidate} gets more before the gateway is proven")
+        if record.reason == "Promoted" and record.revision != before.revision and not alone:
+            added = before.candidate == record.revision
+            require(4, added, f"{record.revision} gets all and the gateway did not know it")
+            require(4, proven, f"{record.revision} gets all before the gateway is proven")
+
+    def _drains(self, snapshot: Snapshot) -> None:
+        record = snapshot.route.record
+        if record is None or record.previous is None:
+            return
+        over = self.cluster.now >= record.at + DRAIN - CLOCKS
+        proven = self.cluster.edge.routes == record
+        require(2, over and proven, f"{record.previous} is left out before it drained")
 
     def _trusted(self, snapshot: Snapshot, intent: MoveTraffic) -> None:
         """Traffic goes to nothing that is refused by now, and for a refusal only to the proven."""
@@ -273,7 +304,7 @@ class Invariants:
         require(1, name in passed, f"{name} gets a share and was never verified")
         require(1, bool(self.cluster.serving(name)), f"{name} gets a share without a ready Pod")
         require(9, name not in self.reverted, f"{name} was reverted, and gets a share again")
-        for pod in self.cluster.all("Pod"):
+        for pod in [] if by_gateway(snapshot.release) else self.cluster.all("Pod"):
             ours = pod.body.revision in (name, record.revision)
             require(1, ours or pod.body.view.deleting, f"{pod.body.revision} gets traffic as well")
         if again:
@@ -308,8 +339,8 @@ class Invariants:
                 require(4, passing, f"{name} moves on, {probe.name} on {pod.name}: {state}")
 
     def _note_leaving(self, target: str, reason: str) -> None:
-        route = self.cluster.service
-        leaving = route.record.revision if route and route.record else None
+        before = self.cluster.record
+        leaving = before.revision if before else None
         if leaving is not None and leaving != target and self._served(leaving):
             self.left[leaving] = (self.cluster.now, reason == "Promoted")
             if reason == "Reverted":
@@ -375,13 +406,15 @@ class Invariants:
         known = snapshot.deployments.get(name)
         if replicas >= spec.replicas or (known is not None and known.replicas < replicas):
             return
-        service = self.cluster.service
-        record = service.record if service else None
+        record = self.cluster.record
         serves = record is not None and record.weight > 0 and record.revision == name
         serves = serves or name == self.cluster.selected
         require(2, not serves, f"{name} serves and shrinks to {replicas}")
         if record is not None and name == record.candidate and replicas > 0:
             return
+        if by_gateway(snapshot.release):
+            late = self.cluster.edge.receives(name)
+            require(2, not late, f"the gateway sends requests to {name}, and it shrinks")
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
         require(2, not named, f"{name} is routed to and shrinks to {replicas}")
         status = self.cluster.status(name)

@@ -64,6 +64,16 @@ class ServiceBody:
 
 
 @dataclass(frozen=True)
+class HttpRouteBody:
+    """Of the HTTPRoute of the release."""
+
+    record: RouteRecord
+    # Whether what had the traffic before was left out.
+    drained: bool = False
+    faithful: bool = True
+
+
+@dataclass(frozen=True)
 class Stored:
     """One object at one resource version."""
 

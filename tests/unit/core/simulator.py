@@ -24,6 +24,7 @@ from immutablerelease.core.plan import (
 from immutablerelease.core.probing import WHOLE, Attempt, ProbeState, count
 from immutablerelease.core.snapshot import (
     DeploymentView,
+    GatewayView,
     PodView,
     Resolution,
     Route,
@@ -31,6 +32,7 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
+from immutablerelease.traffic.acceptance import newest
 
 from .cluster import START, Cluster
 from .objects import NAME, Change, DeploymentBody, ServiceBody, Stored
@@ -81,6 +83,8 @@ class Operator:
         # Writes so far, and the one before which the operator is killed.
         self.writes = 0
         self.kill_before: int | None = None
+        # The write of which only the first half takes effect.
+        self.kill_between: int | None = None
         # The next write of this kind takes effect, and neither answer nor event tells of it.
         self.unanswered: type[Intent] | None = None
         self.events: list[str] = []
@@ -99,6 +103,7 @@ class Operator:
         self.resolution: Resolution | Unresolved | None = None
         self.verdicts: dict[Verify, VerdictView] = {}
         self.refusals: dict[str, str] = {}
+        self.view = GatewayView()
         self.plan = Plan()
         self.due: datetime | None = self.cluster.now
         self.working: dict[Resolve | Verify, datetime] = {}
@@ -167,6 +172,7 @@ class Operator:
         self._deliver()
         self._work()
         self._probe()
+        self._prove()
         rounds = 0
         while self.due is not None and self.due <= self.cluster.now and rounds < 25:
             rounds += 1
@@ -225,6 +231,12 @@ class Operator:
         for stored in written:
             self.put(stored)
 
+    def between(self) -> None:
+        """A point between two writes of one intent: the operator may be killed here too."""
+        if self.kill_between == self.writes or self.random.random() < self.faults.crash:
+            self.kill_between = None
+            raise Killed
+
     def _remember(self, result: str, intent: Intent) -> None:
         self.history.append(((self.cluster.now - START).total_seconds(), result, intent))
 
@@ -261,6 +273,14 @@ class Operator:
                     continue
                 self.verdicts[job] = self.cluster.verify(job.revision, job.policies)
                 self._wake_by(self.cluster.now)
+
+    def _prove(self) -> None:
+        """Whoever asks for the proof tells of it when it comes."""
+        http = self.store.get(("HTTPRoute", NAME))
+        view = self.cluster.edge.view(http.body if http else None)
+        if view != self.view:
+            self.view = view
+            self._wake_by(self.cluster.now)
 
     def _probe(self) -> None:
         kept: dict[str, dict[str, dict[str, ProbeState]]] = {}
@@ -329,14 +349,23 @@ class Operator:
         return pods
 
     def _route(self) -> Route:
-        service = self.store.get(("Service", NAME))
-        endpoints = self.store.get(("Endpoints", NAME))
+        service, http = self.store.get(("Service", NAME)), self.store.get(("HTTPRoute", NAME))
+        gateway = GatewayView()
+        if http is not None or self.cluster.spec.traffic.gateway is not None:
+            gateway = self.cluster.edge.view(http.body if http else None)
         if service is None:
-            return Route(None, None)
+            return Route(gateway.record, None, gateway=gateway)
         body: ServiceBody = service.body
+        endpoints = self.store.get(("Endpoints", NAME))
         names = endpoints.body if endpoints else frozenset()
-        ports = self.cluster.spec.service.ports
-        return Route(body.record, body.selected, names, ports, untouched=body.untouched)
+        return Route(
+            newest(body.record, gateway.record),
+            body.selected,
+            names,
+            self.cluster.spec.service.ports,
+            untouched=body.untouched,
+            gateway=gateway,
+        )
 
     def _actions(self) -> tuple[Action, ...]:
         pending = [

@@ -28,6 +28,7 @@ def release_spec(
     probe_threshold: int = 3,
     steps: Sequence[Mapping[str, object]] = (),
     measured: bool = False,
+    gateway: bool = False,
 ) -> ReleaseSpec:
     """A release with one HTTP probe, and one by Prometheus where it is measured."""
     blue_green: dict[str, object] = {"promotion": promotion}
@@ -45,6 +46,7 @@ def release_spec(
             "replicas": replicas,
             "template": template(version),
             "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+            "traffic": {"gateway": {"parentRefs": [{"name": "public"}]}} if gateway else {},
             "strategy": {"canary": {"steps": steps}} if steps else {"blueGreen": blue_green},
             "health": {
                 "progressDeadline": DEADLINE,

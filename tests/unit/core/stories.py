@@ -122,6 +122,29 @@ def stuck_endpoints(stuck: bool) -> Act:
     return lambda operator: setattr(operator.cluster, "endpoints_stuck", stuck)
 
 
+def late_gateway(late: bool) -> Act:
+    """The data plane of the gateway takes nothing up, or does again."""
+    return lambda operator: setattr(operator.cluster.edge, "stuck", late)
+
+
+def late_once_recorded(version: str, weight: int) -> Act:
+    """The data plane takes nothing up from when a version is to get so much of the traffic."""
+
+    def act(operator: Operator) -> None:
+        cluster = operator.cluster
+        for _ in range(60):
+            passing(1)(operator)
+            record, name = cluster.record, cluster.revision_of(version)
+            if record is None or name is None:
+                continue
+            share = 100 if record.revision == name else record.weight
+            if name in (record.revision, record.candidate) and share == weight:
+                cluster.edge.stuck = True
+                return
+
+    return act
+
+
 def forge_record(version: str) -> Act:
     """Somebody forges the record of the route."""
     return lambda operator: operator.cluster.tamper_record(

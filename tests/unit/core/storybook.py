@@ -14,6 +14,8 @@ from .stories import (
     distrust,
     evict,
     forge_record,
+    late_gateway,
+    late_once_recorded,
     new_policies,
     passing,
     pointed_at,
@@ -48,6 +50,39 @@ CANARY = Story(
     "a version replaces another step by step",
     release_spec(steps=STEPS, replicas=4),
     ((wait, 45), (deploy("v2"), 40)),
+)
+GATEWAY = Story(
+    "a version replaces another behind a gateway",
+    release_spec(gateway=True),
+    ((wait, 45), (deploy("v2"), 40)),
+)
+GATEWAY_CANARY = Story(
+    "a version replaces another step by step behind a gateway",
+    release_spec(gateway=True, steps=STEPS, replicas=4),
+    ((wait, 45), (deploy("v2"), 40)),
+)
+GATEWAY_REVERTED = Story(
+    "a version fails once it serves behind a gateway",
+    release_spec(gateway=True),
+    ((wait, 45), (deploy("v2"), 25), (turn("v2", probe_passes=False), 30)),
+)
+GATEWAY_LATE = Story(
+    "a gateway takes its time to know the version that is next",
+    release_spec(gateway=True, steps=STEPS, replicas=4),
+    (
+        (wait, 45),
+        (both(deploy("v2"), late_once_recorded("v2", 0)), 20),
+        (late_gateway(False), 40),
+    ),
+)
+GATEWAY_LATE_TO_LEAVE = Story(
+    "a gateway sends requests to what was left for longer than that is kept warm",
+    release_spec(gateway=True, keep_warm=2.0),
+    (
+        (wait, 45),
+        (both(deploy("v2"), late_once_recorded("v2", 100)), 40),
+        (late_gateway(False), 40),
+    ),
 )
 CANARY_REVERTED = Story(
     "a version fails its probe while it has a share",
@@ -341,6 +376,11 @@ STORIES = (
     REVERTED_WARM,
     REVERTED_COLD,
     CANARY,
+    GATEWAY,
+    GATEWAY_CANARY,
+    GATEWAY_REVERTED,
+    GATEWAY_LATE,
+    GATEWAY_LATE_TO_LEAVE,
     CANARY_REVERTED,
     CANARY_CRASHES,
     CANARY_BY_HAND,

@@ -56,6 +56,7 @@ TAMPERING: Mapping[str, Callable[[Cluster, str | None], None]] = {
     "point the Service at nothing": lambda cluster, _: cluster.tamper_selector(None),
     "forge the record": _record,
     "change the ports": lambda cluster, _: cluster.tamper_ports(),
+    "change the weights": lambda cluster, _: cluster.tamper_weights(),
     "scale a Deployment to none": _replicas(0),
     "scale a Deployment up": _replicas(3),
     "change a template": _template,

@@ -5,6 +5,7 @@ well, killed before each of its writes; it must end in a breach or in another en
 """
 
 from functools import cache, partial
+from itertools import product
 
 import pytest
 
@@ -26,8 +27,8 @@ def _goes_wrong(story: Story) -> bool:
     try:
         if end(tell(story, thorough=True)) != expected:
             return True
-        for write in range(writes):
-            if end(tell(story, partial(_kill, write))) != expected:
+        for write, kill in product(range(writes), (_kill, _kill_between)):
+            if end(tell(story, partial(kill, write))) != expected:
                 return True
     except Breach:
         return True
@@ -36,6 +37,10 @@ def _goes_wrong(story: Story) -> bool:
 
 def _kill(write: int, operator: Operator) -> None:
     operator.kill_before = write
+
+
+def _kill_between(write: int, operator: Operator) -> None:
+    operator.kill_between = write
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES, ids=lambda breakage: breakage.name)

@@ -14,6 +14,9 @@ from .storybook import (
     ASKED_LAST,
     ASKED_TOO_LATE,
     BY_HAND,
+    GATEWAY,
+    GATEWAY_CANARY,
+    GATEWAY_REVERTED,
     NEW_POLICIES,
     NOTHING_MEASURED,
     REVERTED_WARM,
@@ -47,6 +50,23 @@ ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.2, fail=0.1, lose_answer=0.1, crash
 
 def _killed(write: int, operator: Operator) -> None:
     operator.kill_before = write
+
+
+def _killed_between(write: int, operator: Operator) -> None:
+    operator.kill_between = write
+
+
+@pytest.mark.parametrize(
+    "story", [GATEWAY, GATEWAY_CANARY, GATEWAY_REVERTED], ids=lambda story: story.name
+)
+def test_killed_between_httproute_and_service_it_comes_to_the_same_end(story: Story) -> None:
+    told = tell(story)
+    moved = 0
+    for write in range(told.writes):
+        operator = tell(story, partial(_killed_between, write))
+        assert end(operator) == end(told), f"killed in the middle of write {write}"
+        moved += operator.kill_between is None
+    assert moved >= 3, "each write of an HTTPRoute was cut off once"
 
 
 @pytest.mark.parametrize(

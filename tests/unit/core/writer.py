@@ -21,11 +21,12 @@ from immutablerelease.core.plan import (
     WriteReleaseStatus,
     WriteRevisionStatus,
 )
-from immutablerelease.core.shares import receivers, selection
+from immutablerelease.core.shares import by_gateway, receivers, selection
 from immutablerelease.core.snapshot import EVERY, RouteRecord, Snapshot
+from immutablerelease.traffic.acceptance import newest
 
 from .apiserver import AlreadyExists, NotFound
-from .objects import NAME, DeploymentBody, RevisionBody, ServiceBody, Stored
+from .objects import NAME, DeploymentBody, HttpRouteBody, RevisionBody, ServiceBody, Stored
 
 if TYPE_CHECKING:
     from .simulator import Operator
@@ -71,10 +72,21 @@ class Writer:
             self._live(record, named)
         self._unchanged()
         self._check(intent)
-        body = ServiceBody(named, record)
-        if self._cluster.service is None:
-            return [self._cluster.create("Service", NAME, body)]
-        return [self._cluster.write("Service", NAME, body, spec=True)]
+        written = self._http_route(HttpRouteBody(record))
+        return [*written, self._put("Service", ServiceBody(named, record))]
+
+    def _http_route(self, body: HttpRouteBody) -> list[Stored]:
+        """Written first where it is asked for; an end right after it is caught up with."""
+        if not by_gateway(self._snapshot.release):
+            return []
+        written = self._put("HTTPRoute", body)
+        self._operator.between()
+        return [written]
+
+    def _put(self, kind: str, body: Any) -> Stored:
+        if self._cluster.find(kind, NAME) is None:
+            return self._cluster.create(kind, NAME, body)
+        return self._cluster.write(kind, NAME, body, spec=True)
 
     def _live(self, record: RouteRecord, named: str) -> None:
         for name in receivers(record):
@@ -89,17 +101,27 @@ class Writer:
     def _unchanged(self) -> None:
         """What the decision was made on still is the case."""
         service = self._cluster.find("Service", NAME)
-        live = service.body.record if service is not None else None
-        if service is not None and live != self._snapshot.route.record:
-            self._operator.put(service)
+        route = self._cluster.find("HTTPRoute", NAME)
+        told = service.body.record if service is not None else None
+        live = newest(told, route.body.record if route is not None else None)
+        if (service or route) and live != self._snapshot.route.record:
+            for stored in (service, route):
+                if stored is not None:
+                    self._operator.put(stored)
             raise Failed("the traffic moved meanwhile")
 
     def _ensure(self, intent: EnsureService) -> list[Stored]:
-        live = self._cluster.service
-        if live is None:
+        live, record = self._cluster.service, self._snapshot.route.record
+        if live is None or record is None:
             return []
+        self._unchanged()
         self._check(intent)
-        return [self._cluster.write("Service", NAME, replace(live, untouched=True), spec=True)]
+        written = self._http_route(HttpRouteBody(record, drained=intent.drained))
+        named = selection(self._snapshot.release, record)
+        written.append(self._put("Service", ServiceBody(named, record)))
+        if not by_gateway(self._snapshot.release) and self._cluster.http_route is not None:
+            self._drop("HTTPRoute", NAME)
+        return written
 
     def _record(self, intent: RecordRevision) -> list[Stored]:
         self._check(intent)
@@ -121,10 +143,11 @@ class Writer:
 
     def _scale(self, intent: Scale) -> list[Stored]:
         live = self._operator.live_read
-        if live and intent.unless_routed and self._cluster.selected in (intent.revision, EVERY):
-            service = self._cluster.get("Service", NAME)
-            self._operator.put(service)
-            raise Failed("the Service points there")
+        if live and intent.unless_routed and self._leads_to(intent.revision):
+            for kind in ("Service", "HTTPRoute"):
+                if (stored := self._cluster.find(kind, NAME)) is not None:
+                    self._operator.put(stored)
+            raise Failed("traffic goes there")
         stored = self._cluster.find("Deployment", intent.revision)
         if stored is None:
             raise Failed("it is gone")
@@ -139,6 +162,12 @@ class Writer:
         if self._cluster.find("Budget", name) is None:
             return [self._cluster.create("Budget", name, body)]
         return [self._cluster.write("Budget", name, body, spec=True)]
+
+    def _leads_to(self, revision: str) -> bool:
+        route = self._cluster.http_route
+        if self._cluster.selected in (revision, EVERY):
+            return True
+        return route is not None and revision in receivers(route.record)
 
     def _delete(self, intent: DeleteRevision) -> list[Stored]:
         self._check(intent)

@@ -81,8 +81,10 @@ class Proven:
     """Gateways that route by whatever was written last."""
 
     def __init__(self) -> None:
+        # Whether they take nothing up any more; what they had taken up they keep.
         self.lags = False
         self._asked: Question | None = None
+        self._routes = ""
 
     def watch(self, key: Key, question: Question | None) -> None:
         self._asked = question
@@ -90,7 +92,10 @@ class Proven:
     def state(self, key: Key) -> Proof | None:
         if self._asked is None:
             return None
-        return Proof(self._asked.token, not self.lags, "an address is late" if self.lags else "")
+        if not self.lags:
+            self._routes = self._asked.token
+        proven = self._routes == self._asked.token
+        return Proof(self._asked.token, proven, "" if proven else "an address is late")
 
     def forget(self, key: Key) -> None:
         self._asked = None

@@ -1,11 +1,19 @@
 """A configuration is proven when all doors answered for it, and is not asked for again."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from immutablerelease.api.release import GatewayRoute, ParentReference
 from immutablerelease.traffic.gateway import PROOF_DOMAIN, PROOF_HEADER
@@ -204,18 +212,54 @@ class Proxy:
         return Door("127.0.0.1", self.port, secure, "shop.example.com", "/api")
 
 
-@pytest.fixture
-async def proxy() -> AsyncIterator[Proxy]:
+@asynccontextmanager
+async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
     made = Proxy()
     app = web.Application()
     app.router.add_route("*", "/api", made.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     made.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
     yield made
     await runner.cleanup()
+
+
+@pytest.fixture
+async def proxy() -> AsyncIterator[Proxy]:
+    async with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> ssl.SSLContext:
+    """A server that nobody has reason to trust, and that is asked for by name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
 
 
 async def test_an_answer_that_names_the_token_lacks_nothing(proxy: Proxy) -> None:
@@ -243,6 +287,16 @@ async def test_a_door_that_nobody_opens_is_named(unused_tcp_port: int) -> None:
     nobody = Door("127.0.0.1", unused_tcp_port, secure=False, host="h", path="/")
     async with aiohttp.ClientSession() as session:
         assert "gave no answer: ClientConnectorError" in await ask(nobody, "t1", session=session)
+
+
+async def test_over_https_the_host_is_asked_for_and_no_certificate_is_checked(
+    tls: ssl.SSLContext,
+) -> None:
+    asked: list[str | None] = []
+    tls.sni_callback = lambda _socket, name, _context: asked.append(name)
+    async with serving(tls) as proxy, aiohttp.ClientSession() as session:
+        assert await ask(proxy.door(secure=True), "t1", session=session) == ""
+    assert asked == ["shop.example.com"]
 
 
 async def test_a_listener_without_tls_is_no_answer_for_https(proxy: Proxy) -> None:

@@ -33,9 +33,10 @@ def desired(draft: Draft, name: str) -> int:
     testing = size(draft, name) if _testing(draft, name) else 0
     if draft.record is not None and name == draft.record.candidate and testing:
         return testing
-    if drains(draft, name):
+    warm = _warm(draft, name) and not sole(draft)
+    if drains(draft, name) and not warm:
         return max(testing, _draining(draft, name))
-    if _warm(draft, name) and not sole(draft):
+    if warm:
         return max(testing, draft.replicas(name))
     deployment = draft.deployment(name)
     if deployment is not None and _routed(draft, name):
@@ -131,15 +132,17 @@ def awaiting_promotion(draft: Draft, name: str) -> bool:
 
 
 def drains(draft: Draft, name: str) -> bool:
-    """Whether it lost the traffic a moment ago."""
-    record, left = draft.record, draft.revisions[name].left_at
-    if left is None:
-        return False
-    # A gateway may take its time to stop sending requests there.
-    leaving = record is not None and record.previous == name
-    if leaving and by_gateway(draft.snapshot.release) and not in_effect(draft):
+    """Whether it lost the traffic a moment ago, or some may still come."""
+    status = draft.revisions[name]
+    if status.left_at is not None and not draft.elapsed(status.left_at, DRAIN):
         return True
-    return not draft.elapsed(left, DRAIN)
+    # What was never tested was never sent a request.
+    return status.tested_at is not None and _lags(draft)
+
+
+def _lags(draft: Draft) -> bool:
+    """Whether a gateway takes its time: it may send requests anywhere that they went before."""
+    return by_gateway(draft.snapshot.release) and not in_effect(draft)
 
 
 def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
@@ -156,7 +159,8 @@ def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
 
 def _draining(draft: Draft, name: str) -> int:
     """What never served alone keeps the Pods that it has; the rest is kept at full size."""
-    if draft.revisions[name].active_since is not None:
+    status = draft.revisions[name]
+    if status.active_since and status.left_at and not draft.elapsed(status.left_at, DRAIN):
         return draft.replicas(name)
     deployment = draft.deployment(name)
     return min(draft.replicas(name), deployment.replicas) if deployment is not None else 0

@@ -60,7 +60,8 @@ def _stale(draft: Draft, record: RouteRecord) -> bool:
 def _drained(draft: Draft, record: RouteRecord) -> bool:
     """Whether what had the traffic before has answered all that it was asked."""
     gateway = draft.snapshot.route.gateway
-    if gateway.record != record or gateway.leaving is None:
+    asked = by_gateway(draft.snapshot.release)
+    if not asked or gateway.record != record or gateway.leaving is None:
         return False
     if not draft.elapsed(record.at, DRAIN):
         draft.wake(record.at + timedelta(seconds=DRAIN))

@@ -47,14 +47,14 @@ def add(draft: Draft, name: str) -> bool:
     record = draft.record
     if record is None or not by_gateway(draft.snapshot.release):
         return True
-    if record.candidate == name:
-        if known := in_effect(draft):
-            return known
-    elif record.previous is None or draft.elapsed(record.at, DRAIN):
-        share(draft, name, 0, 0, f"{name} is made known, without traffic")
-    else:
-        # The next record names another that was left: this one would not be drained.
+    if record.candidate == name and in_effect(draft):
+        return True
+    # The next record names nothing that was left: what was has to be drained by then.
+    drained = record.previous is None or draft.elapsed(record.at, DRAIN)
+    if record.candidate != name and not drained:
         draft.wake(record.at + timedelta(seconds=DRAIN))
+    elif record.candidate != name and in_effect(draft):
+        share(draft, name, 0, 0, f"{name} is made known, without traffic")
     draft.change(name, message=f"waiting for {awaited(draft)}")
     return False
 
