@@ -113,7 +113,7 @@ class Memory:
         self.recording = Recording(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
-        self._words: dict[str, str] = {}
+        self._words: dict[Key, dict[str, str]] = {}
 
     def resolution(self, key: Key) -> Resolution | Unresolved | None:
         """Result of resolving its template."""
@@ -127,13 +127,13 @@ class Memory:
         """Objects that stand in the way."""
         return tuple(sorted(self._conflicts.get(key, ())))
 
-    def words(self, uid: str) -> str | None:
+    def words(self, key: Key, uid: str) -> str | None:
         """What a failed Job's Pod said last; None while nobody has listened."""
-        return self._words.get(uid)
+        return self._words.get(key, {}).get(uid)
 
-    def heard(self, uid: str, words: str) -> None:
-        """The last words of a failed Job."""
-        self._words[uid] = words
+    def heard(self, key: Key, words: dict[str, str]) -> None:
+        """The last words of all failed Jobs, by uid."""
+        self._words[key] = words
 
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
@@ -166,6 +166,7 @@ class Memory:
     def forget(self, key: Key) -> None:
         """Drop all about a release."""
         self._conflicts.pop(key, None)
+        self._words.pop(key, None)
         self._refusals.pop(key, None)
         self.recording.forget(key)
 
@@ -336,18 +337,22 @@ class Controller:
 
     async def _hear_jobs(self, key: Key) -> None:
         """Read what failed jobs said, once: the Job itself tells only that its Pod failed."""
+        words = {}
         for live in self._observer.failed_jobs(key):
             uid, name = live["metadata"]["uid"], live["metadata"]["name"]
-            if self._memory.words(uid) is not None:
-                continue
-            try:
-                selector = f"batch.kubernetes.io/job-name={name}"
-                pods = await self._api.list(PODS, key.namespace, selector=selector)
-            except ApiError as error:
-                # The verdict does not wait for the words.
-                log.info("%s: the Pods of Job %s were not read: %s", key, name, error)
-                pods = []
-            self._memory.heard(uid, last_words(pods))
+            known = self._memory.words(key, uid)
+            words[uid] = await self._last_words(key, name) if known is None else known
+        if words:
+            self._memory.heard(key, words)
+
+    async def _last_words(self, key: Key, job: str) -> str:
+        selector = f"batch.kubernetes.io/job-name={job}"
+        try:
+            return last_words(await self._api.list(PODS, key.namespace, selector=selector))
+        except ApiError as error:
+            # The verdict does not wait for the words.
+            log.info("%s: the Pods of Job %s were not read: %s", key, job, error)
+            return ""
 
     def _forget(self, key: Key) -> None:
         self._queue.cancel(key)

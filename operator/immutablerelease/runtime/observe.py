@@ -79,7 +79,7 @@ class Findings(Protocol):
     def gateway_installed(self) -> bool:
         """Whether the cluster has the kinds of the Gateway API."""
 
-    def words(self, uid: str) -> str | None:
+    def words(self, key: Key, uid: str) -> str | None:
         """What a failed Job's Pod said last."""
 
 
@@ -235,7 +235,7 @@ class Observer:
                 continue
             if labels.get(ATTEMPT_LABEL) != str(revision.status.attempt):
                 continue
-            words = self._findings.words(live["metadata"]["uid"]) or ""
+            words = self._findings.words(key, live["metadata"]["uid"]) or ""
             states = found.setdefault(name, {})
             states[WHOLE] = {**states.get(WHOLE, {}), probe: state(live, words)}
         return found
