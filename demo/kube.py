@@ -47,6 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "Event": Kind("api/v1", "events"),
     "Deployment": Kind("apis/apps/v1", "deployments"),
     "DaemonSet": Kind("apis/apps/v1", "daemonsets"),
+    "Job": Kind("apis/batch/v1", "jobs"),
     "ReplicaSet": Kind("apis/apps/v1", "replicasets"),
     "Gateway": Kind("apis/gateway.networking.k8s.io/v1", "gateways"),
     "HTTPRoute": Kind("apis/gateway.networking.k8s.io/v1", "httproutes"),

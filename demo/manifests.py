@@ -80,6 +80,15 @@ def template(image: str, env: Mapping[str, str] | None = None) -> Object:
     }
 
 
+def job_template(image: str, env: Mapping[str, str]) -> Object:
+    """The Pod template of a job that runs the app as a check."""
+    checks = container(image, env)
+    made = {key: checks[key] for key in ("image", "env", "resources", "securityContext")}
+    return {
+        "spec": {"automountServiceAccountToken": False, "containers": [{"name": "check", **made}]}
+    }
+
+
 def probe(interval: str = "1s", threshold: int = 3) -> Object:
     """The HTTP probe of the operator."""
     return {

@@ -136,3 +136,33 @@ func TestCountsWhatUsersWereAnsweredAndNoProbes(t *testing.T) {
 		}
 	}
 }
+
+func TestTheServiceOfARevisionIsFoundWithoutDNSAndWith(t *testing.T) {
+	told := []string{"IMMUTABLE_REVISION=shop-0a", "IMMUTABLE_ADDRESS=shop-0a.web.svc"}
+	if got := RevisionHost(environmentOf(told...)); got != "shop-0a.web.svc" {
+		t.Errorf("got %q", got)
+	}
+	told = append(told, "SHOP_0A_SERVICE_HOST=10.0.0.7")
+	if got := RevisionHost(environmentOf(told...)); got != "10.0.0.7" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestACheckWantsAnAnswerAndSaysWhatItGot(t *testing.T) {
+	life := NewLife(behaviour(t, "VERSION=v7", "UNHEALTHY=yes"), time.Now, func(int) {})
+	server := httptest.NewServer(Handler(life, "pod-1"))
+	defer server.Close()
+	if err := Check(server.URL+"/", "v7", server.Client()); err != nil {
+		t.Errorf("expected to pass, got %v", err)
+	}
+	for path, want := range map[string]string{"/": `wanted "v8"`, "/healthz": "got 500, expected 200"} {
+		err := Check(server.URL+path, "v8", server.Client())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, expected %q", path, err, want)
+		}
+	}
+	server.Close()
+	if err := Check(server.URL, "", server.Client()); err == nil {
+		t.Error("nobody answers, and the check passed")
+	}
+}

@@ -5,6 +5,9 @@
 //	/healthz  for probes of the operator: 500 once the version fails
 //	/readyz   for the kubelet: readiness alone
 //	/metrics  for Prometheus: what users of `/` were answered, and how fast
+//
+// With CHECK it is a smoke test instead: it asks its revision that path once, wants WANTED in the
+// answer, and ends.
 package main
 
 import (
@@ -27,6 +30,9 @@ func main() {
 }
 
 func run() error {
+	if path := os.Getenv("CHECK"); path != "" {
+		return Check("http://"+RevisionHost(os.Getenv)+path, os.Getenv("WANTED"), newCheckClient())
+	}
 	behaviour, err := ReadBehaviour(os.Getenv)
 	if err != nil {
 		return err

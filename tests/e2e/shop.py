@@ -85,7 +85,9 @@ class Shop:
             "health": health(),
             "keepWarm": "2m",
         }
-        self._image = image
+        # Of the Pods.
+        self.annotations: dict[str, str] = {}
+        self.image = image
         self._scratch = scratch
         self._exits = exits
         # Those who came last.
@@ -126,7 +128,9 @@ class Shop:
     ) -> Object:
         """The manifest as it would be applied."""
         settings = {"VERSION": version, "DRAIN": "0.5", **(env or {})}
-        template = manifests.template(image or self._image, settings)
+        template = manifests.template(image or self.image, settings)
+        if self.annotations:
+            template["metadata"] = {"annotations": self.annotations}
         return manifests.release("shop", self.namespace, template, **self.settings)
 
     def when_applied(
