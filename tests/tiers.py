@@ -118,8 +118,8 @@ TIERS = (
     ),
     Tier(
         "api",
-        "CRDs, admission policies, roles and documents on a real API server",
-        ([*PYTEST, "tests/api"],),
+        "CRDs, admission policies, roles, documents, faults and crashes on a real API server",
+        ([*PYTEST, "tests/api"], [*PYTEST, "tests/faults"]),
         profile="api",
         obstacle=_no_cluster,
     ),
