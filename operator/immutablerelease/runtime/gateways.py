@@ -9,7 +9,7 @@ from typing import Any
 
 from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.api.objects import Release
-from immutablerelease.api.release import GatewayRoute, ParentReference
+from immutablerelease.api.traffic import GatewayRoute, ParentReference
 from immutablerelease.traffic.gateway import MIRRORING
 from immutablerelease.traffic.listeners import Door, Namespace, Shut, doors
 from immutablerelease.traffic.proof import Question

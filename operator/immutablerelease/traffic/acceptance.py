@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from immutablerelease.api.meta import ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release
-from immutablerelease.api.release import ParentReference
+from immutablerelease.api.traffic import ParentReference
 from immutablerelease.core.snapshot import GatewayView, RouteRecord
 
 from .gateway import MIRRORING, Backends, http_route, parent_reference, token

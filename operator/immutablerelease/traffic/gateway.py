@@ -18,7 +18,8 @@ from typing import Any, Final
 
 from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release, owner
-from immutablerelease.api.release import GatewayRoute, ParentReference, Preview, ServicePort
+from immutablerelease.api.release import ServicePort
+from immutablerelease.api.traffic import GatewayRoute, ParentReference, Preview
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.snapshot import RouteRecord
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from immutablerelease.api.release import GatewayRoute, ParentReference
+from immutablerelease.api.traffic import GatewayRoute, ParentReference
 
 Object = Mapping[str, Any]
 

@@ -23,7 +23,7 @@ import aiohttp
 from yarl import URL
 
 from immutablerelease.api.meta import MANAGER
-from immutablerelease.api.release import GatewayRoute
+from immutablerelease.api.traffic import GatewayRoute
 
 from .gateway import PROOF_DOMAIN, PROOF_HEADER
 from .listeners import Door, Shut

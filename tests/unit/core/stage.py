@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from immutablerelease.api.release import Promotion, ReleaseSpec
+from immutablerelease.api.release import ReleaseSpec
+from immutablerelease.api.strategy import Promotion
 
 from .cluster import template
 

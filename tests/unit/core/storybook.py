@@ -1,7 +1,7 @@
 """The stories that are told: one behaviour of a release each."""
 
 from immutablerelease.api.action import ActionKind
-from immutablerelease.api.release import Promotion
+from immutablerelease.api.strategy import Promotion
 from immutablerelease.core.plan import MoveTraffic
 
 from .stage import PAUSES, STEPS, release_spec

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.api.release import Promotion
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import Promotion
 from immutablerelease.core.plan import MoveTraffic, Scale, StartRevision, Verify, WriteReleaseStatus
 from immutablerelease.core.snapshot import Snapshot, VerdictView
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from immutablerelease.api.action import ActionKind, ActionPhase, ActionStatus
-from immutablerelease.api.release import Promotion, Revert
+from immutablerelease.api.release import Revert
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import Promotion
 from immutablerelease.core.snapshot import Route, Snapshot
 
 from .builders import (

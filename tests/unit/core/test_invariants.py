@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from immutablerelease.api.action import ActionKind
-from immutablerelease.api.release import Promotion
+from immutablerelease.api.strategy import Promotion
 
 from .cluster import Behaviour, Cluster
 from .ending import heal, settle, warm_target

@@ -7,8 +7,9 @@ import pytest
 
 from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.probe import HttpProbe, Probe
-from immutablerelease.api.release import Canary, CanaryStep, ServicePort, Strategy
+from immutablerelease.api.release import ServicePort
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import Canary, CanaryStep, Strategy
 from immutablerelease.core.plan import EnsureService, MoveTraffic
 from immutablerelease.core.shares import clash
 from immutablerelease.core.snapshot import Route, Snapshot

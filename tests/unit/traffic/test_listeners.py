@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.api.release import GatewayRoute, ParentReference
+from immutablerelease.api.traffic import GatewayRoute, ParentReference
 from immutablerelease.traffic.listeners import Door, Namespace, Shut, doors
 
 INSIDE = Namespace("demo", {"team": "shop"})

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from immutablerelease.api.release import GatewayRoute, ParentReference
+from immutablerelease.api.traffic import GatewayRoute, ParentReference
 from immutablerelease.traffic.gateway import PROOF_DOMAIN, PROOF_HEADER
 from immutablerelease.traffic.listeners import Door, Shut
 from immutablerelease.traffic.proof import ROUNDS, Proofs, Question, ask, names

@@ -7,8 +7,8 @@ serve.
 import math
 
 from immutablerelease.api.conditions import Status
-from immutablerelease.api.release import BlueGreen, CanaryStep, Promotion
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import BlueGreen, CanaryStep, Promotion
 
 from ..draft import IN_FLIGHT, Draft
 from ..shares import by_gateway

@@ -6,8 +6,8 @@ when the traffic is known to go by it.
 
 from datetime import timedelta
 
-from immutablerelease.api.release import CanaryStep
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import CanaryStep
 
 from ..draft import SOON, Draft
 from ..plan import EventType
