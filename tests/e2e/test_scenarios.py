@@ -119,7 +119,8 @@ def _refused(manifest: Object) -> Object:
 
 @in_each_way
 def test_pods_that_come_and_go_while_they_are_asked_prove_nothing(shop: Shop, way: Way) -> None:
-    interval, successes = 0.5, 8
+    # So many that a Pod is seen to be ready, and deleted, long before it has proven itself.
+    interval, successes = 0.5, 16
     v1 = shop.given_serving("v1", **way.automatic)
     users = shop.given_users()
     probe = {
