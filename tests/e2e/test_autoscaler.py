@@ -33,7 +33,7 @@ def test_it_counts_what_serves_alone_and_scales_in_the_middle_of_a_release(
     v2 = shop.when_applied("v2", **way.manual)
     proving.add(v2.name)
     shop.then_phase("AwaitingPromotion")
-    with MetricsApi(kube, tmp_path, usage) as metrics:
+    with MetricsApi(kube, tmp_path, shop.namespace, usage) as metrics:
         _autoscale(shop)
         for revision, pods in ((v1, 3), (v2, way.waiting_of_three)):
             shop.then(
