@@ -54,6 +54,7 @@ def test_defaults_are_filled_in_and_the_template_is_left_as_it_is(kubectl: Kubec
         },
         "guard": {"onFailure": "Revert"},
         "keepWarm": "10m",
+        "disruption": {"maxUnavailable": 1},
         "config": {},
         "historyLimit": 10,
         "paused": False,

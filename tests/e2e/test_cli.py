@@ -72,7 +72,8 @@ def test_a_release_by_hand(shop: Shop, terminal: Terminal) -> None:
     assert f"100%  ████████████████████████  #1 {v1.name}" in shown
     assert f"#2 {v2.name}  Testing  candidate" in shown
     assert "verdict  Verified, signed by team (sha256:" in shown
-    assert "Next  kubectl immutable promote shop gives it the traffic" in shown
+    promote = f"kubectl immutable promote shop -n {terminal.namespace}"
+    assert f"Next  {promote} gives it the traffic" in shown
 
     shown = terminal.call("diff", "shop")
     assert "+      value: v2\n" in shown

@@ -34,7 +34,7 @@ def structural_schema(model: type[Model], *, defaults: bool) -> Schema:
         by_alias=True, mode="serialization", schema_generator=_WithRules, ref_template="{model}"
     )
     definitions = raw.pop("$defs", {})
-    return _structural(raw, definitions, defaults=defaults)
+    return _structural(raw, definitions, rules=defaults, defaults=defaults)
 
 
 def validations(rules: tuple[Rule, ...]) -> list[Schema]:
@@ -55,9 +55,11 @@ class _WithRules(GenerateJsonSchema):
         return result
 
 
-def _structural(node: Schema, definitions: dict[str, Schema], *, defaults: bool) -> Schema:
+def _structural(
+    node: Schema, definitions: dict[str, Schema], *, rules: bool, defaults: bool
+) -> Schema:
     node = _alternatives(_referenced(node, definitions), definitions)
-    dropped = ("title", "default") if defaults else ("title", "default", _VALIDATIONS)
+    dropped = ("title", "default") if rules else ("title", "default", _VALIDATIONS)
     schema = {key: value for key, value in node.items() if key not in dropped}
     if "const" in schema:
         schema["enum"] = [schema.pop("const")]
@@ -66,7 +68,7 @@ def _structural(node: Schema, definitions: dict[str, Schema], *, defaults: bool)
             schema[bound], schema[key] = schema[key], True
     if "properties" in schema:
         schema["properties"] = {
-            name: _structural(value, definitions, defaults=defaults)
+            name: _structural(value, definitions, rules=rules, defaults=defaults)
             for name, value in schema["properties"].items()
         }
         schema.pop("additionalProperties", None)
@@ -76,7 +78,7 @@ def _structural(node: Schema, definitions: dict[str, Schema], *, defaults: bool)
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             inside = defaults and not whole
-            schema[key] = _structural(schema[key], definitions, defaults=inside)
+            schema[key] = _structural(schema[key], definitions, rules=rules, defaults=inside)
     default = node.get("default")
     if defaults and default not in _SAYS_NOTHING:
         schema["default"] = _said(default)

@@ -455,13 +455,6 @@ ON_A_RELEASE = [
         "httproutes",
         f"label {ROUTE} immutablerelease.io/release-",
     ),
-    Attempt(
-        "11",
-        "rewrite the record of the HTTPRoute through the status",
-        "httproutes",
-        f"patch {ROUTE} --subresource=status --type=merge"
-        " -p 'metadata: {annotations: {immutablerelease.io/route: x}}'",
-    ),
     Attempt("11", "delete the HTTPRoute", "httproutes", f"delete {ROUTE}"),
     Attempt(
         "11",

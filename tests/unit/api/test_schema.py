@@ -24,6 +24,13 @@ class Inner(Model):
     note: Annotated[str | None, Field(description="Note.", max_length=5)] = None
 
 
+class Ruled(Model):
+    """One that has a rule and a default."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (Rule("self.size > 1", "is more than one"),)
+    size: Annotated[int, Field(description="Size.")] = 3
+
+
 class Outer(Model):
     """An outer model."""
 
@@ -36,6 +43,7 @@ class Outer(Model):
         tuple[Inner, ...],
         Field(description="Many.", max_length=4, json_schema_extra=keyed("size")),
     ] = ()
+    whole: Annotated[tuple[Ruled, ...], Field(description="Merges whole.", max_length=4)] = ()
     either: Annotated[int | str, Field(description="Either.")]
     constant: Annotated[Literal["A"], Field(description="One.")]
     above: Annotated[int, Field(description="More than zero.", gt=0)]
@@ -84,8 +92,17 @@ def test_defaults_are_written_where_they_say_something() -> None:
     assert "default" not in properties["inner"]["properties"]["note"]
 
 
-def test_a_status_has_no_defaults() -> None:
+def test_inside_of_a_list_that_merges_whole_there_are_rules_and_no_defaults() -> None:
+    items = structural_schema(Outer, defaults=True)["properties"]["whole"]["items"]
+    assert "default" not in items["properties"]["size"]
+    assert items["x-kubernetes-validations"] == [
+        {"rule": "self.size > 1", "message": "is more than one"}
+    ]
+
+
+def test_a_status_has_neither_defaults_nor_rules() -> None:
     properties = structural_schema(Outer, defaults=False)["properties"]
+    assert "x-kubernetes-validations" not in properties["whole"]["items"]
     assert "default" not in properties["inner"]
     assert "default" not in properties["inner"]["properties"]["size"]
 
