@@ -53,8 +53,13 @@ class Terminal:
 
     def begin(self, *words: str, into: Path) -> "subprocess.Popen[bytes]":
         """A command that goes on."""
-        with into.open("wb") as file:
-            return subprocess.Popen([PLUGIN, *words, "-n", self.namespace], stdout=file)
+        # Who runs the tests in the background ignores Ctrl-C, and so would what they start.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            with into.open("wb") as file:
+                return subprocess.Popen([PLUGIN, *words, "-n", self.namespace], stdout=file)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
