@@ -1,6 +1,6 @@
 """Runs the tiers of tests that this machine can run, and says which it cannot and why.
 
-    python -m tests.tiers [TIER ...]     all of them when none is named
+    python -m tests.tiers [TIER ...]     when none is named, all but those that run by name only
 
 Every tier runs, also after one that failed; the exit code is 0 only if none did. Tiers that need a
 cluster bring up the one that CLUSTER chooses and, with --clean, take it down after themselves.
@@ -30,6 +30,11 @@ PARALLEL = ["-n", "2", "--dist", "worksteal"]
 _COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
 _SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")
 
+# What takes the longest of all that runs on a whole cluster.
+LONG = [
+    f"tests/e2e/test_{name}.py" for name in ("faults", "gateway", "scenarios", "scenarios_by_hand")
+]
+
 Command = Sequence[str]
 HERE = Place((), dict(os.environ))
 
@@ -47,6 +52,8 @@ class Tier:
     profile: str = ""
     # Why it cannot run here; nothing when it can.
     obstacle: Callable[[], str] = lambda: ""
+    # Takes so long that it runs only where it is named.
+    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,21 +125,37 @@ TIERS = (
     ),
     Tier(
         "api",
-        "CRDs, admission policies, roles, documents, faults and crashes on a real API server",
-        ([*PYTEST, "tests/api"], [*PYTEST, "tests/faults"]),
+        "CRDs, admission policies, roles and documents on a real API server",
+        ([*PYTEST, "tests/api"],),
         profile="api",
         obstacle=_no_cluster,
     ),
     Tier(
+        "faults",
+        "an API server in trouble, and the operator killed at any write, change no end",
+        ([*PYTEST, "tests/faults"],),
+        profile="api",
+        obstacle=_no_cluster,
+        by_name=True,
+    ),
+    Tier(
         "e2e",
         "real Pods, real signatures, real traffic",
-        ([*PYTEST, "tests/e2e"],),
+        ([*PYTEST, "tests/e2e", *(f"--ignore={path}" for path in LONG)],),
         fetch=(
             [sys.executable, "-m", "tests.e2e.operator_image"],
             [*DEVCLUSTER, "tools", "fulcio", "rekor-server", "timestamp-server"],
         ),
         profile="full",
         obstacle=_no_cluster,
+    ),
+    Tier(
+        "scenarios",
+        "all that may happen in the middle of a release, each way that traffic moves",
+        ([*PYTEST, *LONG],),
+        profile="full",
+        obstacle=_no_cluster,
+        by_name=True,
     ),
 )
 
@@ -146,7 +169,11 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.tiers) - set(names):
         parser.error(f"no tier {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    chosen = [tier for tier in TIERS if not arguments.tiers or tier.name in arguments.tiers]
+    chosen = [
+        tier
+        for tier in TIERS
+        if tier.name in arguments.tiers or not (arguments.tiers or tier.by_name)
+    ]
     results = [run(tier, clean=arguments.clean) for tier in chosen]
     print(f"\n{table(results)}", flush=True)
     return 1 if any(result.outcome == "FAILED" for result in results) else 0
