@@ -145,7 +145,7 @@ def test_the_image_of_a_job_is_verified_before_anything_starts(
     shop: Shop, maker: ImageMaker
 ) -> None:
     v1 = shop.given_serving("v1")
-    check = job(maker.build("unsigned", {}).ref, {"CHECK": "/"})
+    check = job(maker.build("unsigned-job", {}).ref, {"CHECK": "/"})
     v2 = shop.when_applied("v2", health=health(probes=[check]))
     rejected = shop.release.await_phase(v2.name, "Rejected", 60.0)
     assert "of job smoke" in rejected.message
