@@ -37,7 +37,7 @@ e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
 	@$(RUN) -m tests.tiers e2e
 faults: $(READY) ## Put the API server in trouble and kill the operator at any write (10 min).
 	@$(RUN) -m tests.tiers faults
-scenarios: $(READY) ## Play all that may happen in the middle of a release (15 min).
+scenarios: $(READY) ## Play all that may happen in the middle of a release (12 min).
 	@$(RUN) -m tests.tiers scenarios
 lint: $(READY) ## Check style, types, layers and generated files.
 	@$(RUN) -m tests.tiers lint

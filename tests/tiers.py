@@ -31,9 +31,7 @@ _COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
 _SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")
 
 # What takes the longest of all that runs on a whole cluster.
-LONG = [
-    f"tests/e2e/test_{name}.py" for name in ("faults", "gateway", "scenarios", "scenarios_by_hand")
-]
+LONG = [f"tests/e2e/test_{name}.py" for name in ("faults", "scenarios", "scenarios_by_hand")]
 
 Command = Sequence[str]
 HERE = Place((), dict(os.environ))
