@@ -35,9 +35,9 @@ api: $(READY) ## Test CRDs, policies and roles on a real API server.
 	@$(RUN) -m tests.tiers api
 e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
 	@$(RUN) -m tests.tiers e2e
-faults: $(READY) ## Put the API server in trouble and kill the operator at any write (10 min).
+faults: $(READY) ## Put the API server in trouble and kill the operator at any write.
 	@$(RUN) -m tests.tiers faults
-scenarios: $(READY) ## Play all that may happen in the middle of a release (12 min).
+scenarios: $(READY) ## Play all that may happen in the middle of a release.
 	@$(RUN) -m tests.tiers scenarios
 lint: $(READY) ## Check style, types, layers and generated files.
 	@$(RUN) -m tests.tiers lint
