@@ -16,7 +16,7 @@ RUN := $(VENV)/bin/python
 help: ## List the targets.
 	@echo "Two to begin with: make demo, make test"
 	@echo
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(READY) ## Play releases, refusals and reverts under load on a real cluster.
