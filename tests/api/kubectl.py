@@ -55,8 +55,8 @@ class Kubectl:
     def patch(self, target: str, patch: Any, *options: str) -> dict[str, Any]:
         """Patch an object: by JSON patch when given a list, else by merge."""
         kind = "json" if isinstance(patch, list) else "merge"
-        # kubectl reads it as YAML, which knows no surrogate pairs.
-        text = json.dumps(patch, ensure_ascii=False)
+        # kubectl reads it as YAML, which knows no surrogate pairs and takes no DEL as it is.
+        text = json.dumps(patch, ensure_ascii=False).replace("\x7f", r"\u007f")
         options = (*options, f"--type={kind}", "--patch", text, "-o", "json")
         return _object(self("patch", target, *options))
 
