@@ -26,7 +26,7 @@ demo: $(READY) ## Play releases, refusals and reverts under load on a real clust
 test: $(READY) ## Run every tier of tests that this machine can run.
 	@$(RUN) -m tests.tiers --clean
 
-.PHONY: unit fuzz api e2e lint faults scenarios
+.PHONY: unit fuzz api e2e lint faults
 unit: $(READY) ## Test the core, parsers and verification; needs nothing.
 	@$(RUN) -m tests.tiers unit
 fuzz: $(READY) ## Feed the parsers of a registry's bytes; needs atheris.
@@ -37,8 +37,6 @@ e2e: $(READY) ## Test real Pods, signatures and traffic on a whole cluster.
 	@$(RUN) -m tests.tiers e2e
 faults: $(READY) ## Put the API server in trouble and kill the operator at any write.
 	@$(RUN) -m tests.tiers faults
-scenarios: $(READY) ## Play all that may happen in the middle of a release.
-	@$(RUN) -m tests.tiers scenarios
 lint: $(READY) ## Check style, types, layers and generated files.
 	@$(RUN) -m tests.tiers lint
 

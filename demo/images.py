@@ -61,17 +61,20 @@ class Image:
 class ImageMaker:
     """Builds, pushes and signs; `scratch` holds keys and cosign's settings."""
 
-    def __init__(self, scratch: Path, registry: str, run: str) -> None:
+    def __init__(
+        self, scratch: Path, registry: str, run: str, repository: str = REPOSITORY
+    ) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._registry = registry
+        self._repository = repository
         # Baked in with the tag, so that no two images are one, nor one that an earlier run signed.
         self._run = run
         self._settings = scratch / "signing-config.json"
 
     def build(self, tag: str, env: Mapping[str, str], registry: str | None = None) -> Image:
         """Push the image of one version; its tag is its version unless `env` has another."""
-        ref = f"{registry or self._registry}/{REPOSITORY}:{tag}"
+        ref = f"{registry or self._registry}/{self._repository}:{tag}"
         pinned = build_app_image(
             ref,
             {"/app": go_build(APP, "demo-app")},

@@ -26,12 +26,11 @@ BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # On two processes; what waits for one of them goes to whichever is free.
 PARALLEL = ["-n", "2", "--dist", "worksteal"]
+# Tests on a whole cluster wait more than they work.
+TOGETHER = ["-n", "3", "--dist", "loadgroup", "-m", "not alone"]
 # How pytest ends its report, with -q and without: "12 passed, 1 skipped in 3.21s".
 _COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
 _SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")
-
-# What takes the longest of all that runs on a whole cluster.
-LONG = [f"tests/e2e/test_{name}.py" for name in ("faults", "scenarios", "scenarios_by_hand")]
 
 Command = Sequence[str]
 HERE = Place((), dict(os.environ))
@@ -139,21 +138,13 @@ TIERS = (
     Tier(
         "e2e",
         "real Pods, real signatures, real traffic",
-        ([*PYTEST, "tests/e2e", *(f"--ignore={path}" for path in LONG)],),
+        ([*PYTEST, "tests/e2e", *TOGETHER], [*PYTEST, "tests/e2e", "-m", "alone"]),
         fetch=(
             [sys.executable, "-m", "tests.e2e.operator_image"],
             [*DEVCLUSTER, "tools", "fulcio", "rekor-server", "timestamp-server"],
         ),
         profile="full",
         obstacle=_no_cluster,
-    ),
-    Tier(
-        "scenarios",
-        "all that may happen in the middle of a release, each way that traffic moves",
-        ([*PYTEST, *LONG],),
-        profile="full",
-        obstacle=_no_cluster,
-        by_name=True,
     ),
 )
 

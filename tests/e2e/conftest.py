@@ -3,42 +3,134 @@
     python -m devcluster up --profile full
     python -m devcluster exec -- python -m pytest tests/e2e
 
-Each test has a namespace of its own, which is gone when the session ends.
+Each test has a namespace of its own, which is gone when the session ends. With `-n` only those run
+together that disturb nobody: what stops the operator, shuts a door that all go through, or
+measures seconds, is marked `alone`.
 """
 
 import os
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from demo import manifests, place
-from demo.images import Image, ImageMaker, Key
-from demo.kube import Kube, wait_for
-from demo.operator_process import OperatorProcess, install_chart, write_kubeconfig
+from demo import manifests
+from demo.errors import DemoError
+from demo.images import REPOSITORY, Image, ImageMaker, Key
+from demo.kube import Kube
+from demo.operator_process import OperatorProcess
 from devcluster import Cluster
-from devcluster.layout import NODE_ADDRESS, PROMETHEUS_PORT, REGISTRY_WITH_REFERRERS
-from tests.e2e.each_way import RESULTS, OpenShop
+from tests.e2e.each_way import OpenShop
 from tests.e2e.edge import ShopBehindGateway
 from tests.e2e.gate import Gate
+from tests.e2e.session import LOG, Open, Session, fresh_namespace, opened
 from tests.e2e.shop import Shop
 from tests.e2e.ways import BY_SERVICES, Way
 
-PREFIX = "e2e-"
-POLICY = "e2e"
-LOG = Path(__file__).parents[2] / "build" / "e2e" / "operator.log"
-DELETE_TIMEOUT = 90.0
+NO_CLUSTER = "needs a cluster: python -m devcluster exec -- python -m pytest tests/e2e"
+
+_OPEN = pytest.StashKey[Open]()
+_EXITS = pytest.StashKey[ExitStack]()
+_ENDED_BADLY = pytest.StashKey[str]()
+
+
+class Worker(Protocol):
+    """Another process that runs tests for this one."""
+
+    workerinput: dict[str, str]
+    config: pytest.Config
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Marks of this tier."""
+    config.addinivalue_line("markers", "enforce(value): the namespace's label, else `releases`")
+    config.addinivalue_line("markers", "alone: it disturbs others, or measures seconds")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Open what all tests share, unless another process has done so."""
+    config = session.config
+    if "KUBECONFIG" not in os.environ or _is_worker(config) or config.option.collectonly:
+        return
+    exits = ExitStack()
+    try:
+        config.stash[_OPEN] = exits.enter_context(opened())
+    except DemoError as error:
+        pytest.exit(f"the tests cannot begin: {error}", returncode=1)
+    config.stash[_EXITS] = exits
+
+
+def pytest_configure_node(node: Worker) -> None:
+    """Tell a process that runs tests what they share."""
+    if opened_here := node.config.stash.get(_OPEN, None):
+        node.workerinput["session"] = opened_here.session.wire()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Put away what was shared; something left over fails the run."""
+    exits = session.config.stash.get(_EXITS, ExitStack())
+    try:
+        exits.close()
+    except DemoError as error:
+        session.config.stash[_ENDED_BADLY] = str(error)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left over."""
+    if said := config.stash.get(_ENDED_BADLY, ""):
+        terminalreporter.write_line(f"ERROR at the end of the session: {said}", red=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that disturb all others."""
+    for item in items:
+        if "opened_here" in getattr(item, "fixturenames", ()):
+            item.add_marker("alone")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """A failed test names the operator's log and shows its end."""
+    report: pytest.TestReport = yield  # type: ignore[assignment]
+    if report.when == "call" and report.failed and LOG.exists():
+        from demo.child import tail
+
+        report.sections.append((f"the end of {LOG}", tail(LOG, 25)))
+    return report  # type: ignore[return-value]
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(scope="session")
-def registry() -> str:
+def session(pytestconfig: pytest.Config) -> Session:
+    """What all tests share."""
+    if told := getattr(pytestconfig, "workerinput", {}).get("session"):
+        return Session.of(told)
+    if _OPEN not in pytestconfig.stash:
+        pytest.skip(NO_CLUSTER)
+    return pytestconfig.stash[_OPEN].session
+
+
+@pytest.fixture(scope="session")
+def opened_here(session: Session, pytestconfig: pytest.Config) -> Open:
+    """The same, for who may disturb all others."""
+    if _is_worker(pytestconfig):
+        pytest.fail("a test that disturbs others must run alone: -m alone, without -n")
+    return pytestconfig.stash[_OPEN]
+
+
+@pytest.fixture(scope="session")
+def registry(session: Session) -> str:
     """The registry that the cluster pulls from."""
-    if "KUBECONFIG" not in os.environ:
-        pytest.skip("needs a cluster: python -m devcluster exec -- python -m pytest tests/e2e")
-    return place.registry()
+    return session.registry
 
 
 @pytest.fixture(scope="session")
@@ -51,51 +143,35 @@ def cluster(registry: str) -> Cluster:
 
 
 @pytest.fixture(scope="session")
-def kube(registry: str) -> Iterator[Kube]:
-    """The API as cluster-admin; at the end nothing of the tests may be left."""
-    kube = Kube()
-    # A session that was killed had no end.
-    for name in _namespaces(kube):
-        kube.delete("Namespace", name)
-    yield kube
-
-    def look() -> tuple[bool | None, str]:
-        left = _namespaces(kube)
-        return (None if left else True), f"{', '.join(left)} still there"
-
-    wait_for("all namespaces of the tests to be gone", look, DELETE_TIMEOUT)
-
-
-def _namespaces(kube: Kube) -> list[str]:
-    names = (str(item["metadata"]["name"]) for item in kube.list("Namespace"))
-    return [name for name in names if name.startswith(PREFIX)]
+def kube(session: Session) -> Kube:
+    """The API as cluster-admin."""
+    return Kube()
 
 
 @pytest.fixture(scope="session")
-def maker(registry: str, tmp_path_factory: pytest.TempPathFactory) -> ImageMaker:
-    """Builds and signs images."""
+def maker(session: Session, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> ImageMaker:
+    """Builds and signs images, whose tags no other process sets."""
     run = f"{time.time():.3f}"
-    return ImageMaker(tmp_path_factory.mktemp("images"), registry, run)
+    repository = f"{REPOSITORY}-{worker_id}"
+    return ImageMaker(tmp_path_factory.mktemp("images"), session.registry, run, repository)
 
 
 @pytest.fixture(scope="session")
-def team(maker: ImageMaker) -> Key:
+def team(session: Session) -> Key:
     """The key that the policy trusts."""
-    return maker.key("team")
+    return session.team
 
 
 @pytest.fixture(scope="session")
-def stranger(maker: ImageMaker) -> Key:
+def stranger(session: Session) -> Key:
     """A key that nobody trusts."""
-    return maker.key("stranger")
+    return session.stranger
 
 
 @pytest.fixture(scope="session")
-def image(maker: ImageMaker, team: Key) -> Image:
+def image(session: Session) -> Image:
     """The app, signed; versions differ in the environment that their templates set."""
-    image = maker.build("signed", {})
-    maker.sign(image, team)
-    return image
+    return session.image
 
 
 @pytest.fixture(scope="session")
@@ -104,84 +180,58 @@ def image_ref(image: Image) -> str:
     return image.pinned
 
 
-@pytest.fixture(scope="session")
-def gate(registry: str) -> Iterator[Gate]:
+@pytest.fixture
+def gate(opened_here: Open) -> Iterator[Gate]:
     """A registry that can be made unreachable: the first one, through a door of ours."""
-    with Gate(registry) as gate:
-        yield gate
-
-
-@pytest.fixture(scope="session")
-def metrics() -> Iterator[Gate]:
-    """The cluster's Prometheus, which can be made unreachable for the operator."""
-    with Gate(f"{NODE_ADDRESS}:{PROMETHEUS_PORT}") as gate:
-        yield gate
-
-
-@pytest.fixture(scope="session")
-def installed(
-    kube: Kube, registry: str, team: Key, gate: Gate, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """The chart, a policy that trusts the team's key, and the operator's kubeconfig."""
-    install_chart()
-    registries = [registry, REGISTRY_WITH_REFERRERS, gate.address]
-    trusted = {"team": team.public_pem}
-    kube.apply(manifests.policy(POLICY, trusted, registries, [f"{PREFIX}*"]))
-    yield write_kubeconfig(kube, tmp_path_factory.mktemp("operator") / "kubeconfig")
-    kube.delete("ReleasePolicy", POLICY)
-
-
-@pytest.fixture(scope="session")
-def operator_process(installed: Path, metrics: Gate) -> Iterator[OperatorProcess]:
-    """The operator, for the whole session; use `operator`, which sees to it that it runs."""
-    RESULTS.unlink(missing_ok=True)
-    process = OperatorProcess(installed, LOG, {"IRO_PROMETHEUS_URL": f"http://{metrics.address}"})
-    yield process
-    process.stop()
+    yield opened_here.gate
+    opened_here.gate.open()
 
 
 @pytest.fixture
-def operator(operator_process: OperatorProcess) -> OperatorProcess:
-    """The operator, running, whatever the test before has done to it."""
-    if not operator_process.alive:
-        operator_process.start()
-    return operator_process
+def metrics(opened_here: Open) -> Iterator[Gate]:
+    """The cluster's Prometheus, which can be made unreachable for the operator."""
+    yield opened_here.metrics
+    opened_here.metrics.open()
+
+
+@pytest.fixture
+def operator(opened_here: Open) -> Iterator[OperatorProcess]:
+    """The operator, to be stopped and started by a test; it runs again afterwards."""
+    yield opened_here.operator
+    if not opened_here.operator.alive:
+        opened_here.operator.start()
 
 
 @pytest.fixture
 def namespace(kube: Kube, request: pytest.FixtureRequest) -> Iterator[str]:
     """A namespace of the test's own; its `enforce` label comes from the mark `enforce`."""
     mark = request.node.get_closest_marker("enforce")
-    name = f"{PREFIX}{secrets.token_hex(4)}"
+    name = fresh_namespace()
     kube.apply(manifests.namespace(name, mark.args[0] if mark else "releases"))
     yield name
     kube.delete("Namespace", name)
 
 
 @pytest.fixture
-def shop(
-    kube: Kube, operator: OperatorProcess, namespace: str, image: Image, tmp_path: Path
-) -> Iterator[Shop]:
+def shop(kube: Kube, namespace: str, image: Image, tmp_path: Path) -> Iterator[Shop]:
     """A release that nobody applied yet."""
     with ExitStack() as exits:
-        yield Shop(kube, operator, namespace, image.ref, tmp_path, exits)
+        yield Shop(kube, namespace, image.ref, tmp_path, exits)
 
 
 @pytest.fixture
-def open_shop(
-    kube: Kube, operator: OperatorProcess, image: Image, tmp_path: Path
-) -> Iterator[OpenShop]:
+def open_shop(kube: Kube, image: Image, tmp_path: Path) -> Iterator[OpenShop]:
     """Releases in namespaces of their own, for tests that play several at the same time."""
     with ExitStack() as exits:
 
         def open_one(way: Way) -> Shop:
-            namespace = f"{PREFIX}{secrets.token_hex(4)}"
+            namespace = fresh_namespace()
             kube.apply(manifests.namespace(namespace))
             exits.callback(kube.delete, "Namespace", namespace)
             scratch = tmp_path / way.name.replace(" ", "-")
             if not way.gateway:
-                return Shop(kube, operator, namespace, image.ref, scratch, exits)
-            shop = ShopBehindGateway(kube, operator, namespace, image.ref, scratch, exits)
+                return Shop(kube, namespace, image.ref, scratch, exits)
+            shop = ShopBehindGateway(kube, namespace, image.ref, scratch, exits)
             shop.open(Cluster.load(), scratch)
             return shop
 
@@ -193,19 +243,3 @@ def way(request: pytest.FixtureRequest) -> Way:
     """How traffic moves: the test is played once for each way."""
     found: Way = request.param
     return found
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Marks of this tier."""
-    config.addinivalue_line("markers", "enforce(value): the namespace's label, else `releases`")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """A failed test names the operator's log and shows its end."""
-    report: pytest.TestReport = yield  # type: ignore[assignment]
-    if report.when == "call" and report.failed and LOG.exists():
-        from demo.child import tail
-
-        report.sections.append((f"the end of {LOG}", tail(LOG, 25)))
-    return report  # type: ignore[return-value]

@@ -1,21 +1,21 @@
 """Plays a scenario in every way in which traffic can move, all of them at the same time.
 
 Each has a release in a namespace of its own, with users of its own, so that they share nothing but
-the operator and the machine. What came of each is written to `build/e2e/scenarios.jsonl`.
+the operator and the machine. What came of it is written to `build/e2e/scenarios`.
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from tests.e2e.shop import Shop
 from tests.e2e.ways import BY_SERVICES, WAYS, Way
 
-RESULTS = Path(__file__).parents[2] / "build" / "e2e" / "scenarios.jsonl"
+RESULTS = Path(__file__).parents[2] / "build" / "e2e" / "scenarios"
 
 Scenario = Callable[[Shop, Way], None]
 # Gives a release that nobody applied yet.
@@ -30,8 +30,10 @@ def in_each_way(scenario: Scenario) -> Callable[[OpenShop], None]:
         local = os.environ.get("CLUSTER", "local") == "local"
         shops = {way: open_shop(way) for way in (WAYS if local else BY_SERVICES)}
         with ThreadPoolExecutor(len(shops)) as stages:
-            played = [stages.submit(_play, scenario, shop, way) for way, shop in shops.items()]
-        errors = [error for error in (one.result() for one in played) if error is not None]
+            playing = [stages.submit(_play, scenario, shop, way) for way, shop in shops.items()]
+        played = [one.result() for one in playing]
+        _write(scenario.__name__, [result for result, _ in played])
+        errors = [error for _, error in played if error is not None]
         if len(errors) == 1:
             raise errors[0]
         if errors:
@@ -42,30 +44,32 @@ def in_each_way(scenario: Scenario) -> Callable[[OpenShop], None]:
     return test
 
 
-def _play(scenario: Scenario, shop: Shop, way: Way) -> Exception | None:
+@dataclass(frozen=True)
+class Result:
+    """What came of a scenario, in one way."""
+
+    way: str
+    passed: bool
+    seconds: float
+    requests: int = 0
+    failed: int = 0
+
+
+def _play(scenario: Scenario, shop: Shop, way: Way) -> tuple[Result, Exception | None]:
     began = time.monotonic()
-    error: Exception | None = None
     try:
         scenario(shop, way)
     except Exception as found:  # noqa: BLE001 - the other ways are played to their end
         found.add_note(f"by {way}, in namespace {shop.namespace}")
-        error = found
-    seen = shop.users.so_far() if shop.users is not None and error is None else None
-    _write(
-        {
-            "scenario": scenario.__name__.removeprefix("test_"),
-            "way": way.name,
-            "passed": error is None,
-            "seconds": round(time.monotonic() - began, 1),
-            "requests": seen.requests if seen else 0,
-            "failed": seen.failed if seen else 0,
-        }
-    )
-    return error
+        return Result(way.name, passed=False, seconds=time.monotonic() - began), found
+    seconds = time.monotonic() - began
+    if shop.users is None:
+        return Result(way.name, passed=True, seconds=seconds), None
+    seen = shop.users.so_far()
+    return Result(way.name, True, seconds, seen.requests, seen.failed), None
 
 
-def _write(result: dict[str, Any]) -> None:
-    """A line of its own, since several are written at the same time."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(result) + "\n")
+def _write(scenario: str, results: Sequence[Result]) -> None:
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([asdict(result) for result in results], indent=2)
+    (RESULTS / f"{scenario.removeprefix('test_')}.json").write_text(text, encoding="utf-8")

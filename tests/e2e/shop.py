@@ -8,7 +8,6 @@ from typing import Any
 
 from demo import manifests
 from demo.kube import Kube, Object, wait_for
-from demo.operator_process import OperatorProcess
 from demo.records import Record, Window
 from demo.releases import Found, ReleaseView, RevisionView
 from demo.traffic import Traffic
@@ -70,14 +69,12 @@ class Shop:
     def __init__(
         self,
         kube: Kube,
-        operator: OperatorProcess,
         namespace: str,
         image: str,
         scratch: Path,
         exits: ExitStack,
     ) -> None:
         self.kube = kube
-        self.operator = operator
         self.namespace = namespace
         self.release = ReleaseView(kube, namespace, "shop")
         self.settings: dict[str, Any] = {

@@ -19,12 +19,12 @@ from demo.operator_process import (
     CHART,
     NAMESPACE,
     SERVICE_ACCOUNT,
-    OperatorProcess,
     install_chart,
     write_kubeconfig,
 )
 from devcluster import Cluster, tool
 from tests.e2e import operator_image
+from tests.e2e.session import Open
 from tests.e2e.shop import Shop
 
 POLICY = "e2e-chart"
@@ -53,11 +53,9 @@ def digest(node_registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def operator_pod(
-    kube: Kube, installed: Path, operator_process: OperatorProcess, node_registry: str, digest: str
-) -> Iterator[str]:
+def operator_pod(kube: Kube, opened_here: Open, node_registry: str, digest: str) -> Iterator[str]:
     """The operator as the chart runs it, ready; its Pod's name. A process again afterwards."""
-    operator_process.stop()
+    opened_here.operator.stop()
     kube.patch("Namespace", NAMESPACE, {"metadata": {"labels": RESTRICTED}})
     image = {"repository": f"{node_registry}/{REPOSITORY}", "digest": digest}
     try:
@@ -67,14 +65,14 @@ def operator_pod(
     finally:
         install_chart()
         _await_no_pod(kube)
-        _await_token(kube, installed)
+        _await_token(kube, opened_here.session.kubeconfig)
+        opened_here.operator.start()
 
 
 @pytest.fixture
 def shop_of_the_pod(
     kube: Kube,
     operator_pod: str,
-    operator_process: OperatorProcess,
     node_registry: str,
     team: Key,
     image: Image,
@@ -87,7 +85,7 @@ def shop_of_the_pod(
     reachable = f"{node_registry}/{image.ref.partition('/')[2]}"
     with ExitStack() as exits:
         exits.callback(kube.delete, "ReleasePolicy", POLICY)
-        yield Shop(kube, operator_process, namespace, reachable, tmp_path, exits)
+        yield Shop(kube, namespace, reachable, tmp_path, exits)
 
 
 @pytest.mark.enforce("all")

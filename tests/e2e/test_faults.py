@@ -1,15 +1,13 @@
 """The API server fails in many ways; users notice none of them while the old version is healthy."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from demo.images import Image
 from demo.kube import Kube
 from demo.operator_process import OperatorProcess, write_kubeconfig
-from tests.e2e.conftest import LOG
+from tests.e2e.session import LOG
 from tests.e2e.shop import Shop
 from tests.faults.authority import authority
 from tests.faults.background import Background
@@ -33,27 +31,22 @@ def proxy(kube: Kube, request: pytest.FixtureRequest) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def shop(
-    kube: Kube,
-    installed: Path,
-    operator_process: OperatorProcess,
-    proxy: Proxy,
-    namespace: str,
-    image: Image,
-    tmp_path: Path,
-) -> Iterator[Shop]:
-    """A release whose operator knows no other API server; the usual one does not run meanwhile."""
-    operator_process.stop()
+def troubled(
+    kube: Kube, operator: OperatorProcess, proxy: Proxy, tmp_path: Path
+) -> Iterator[OperatorProcess]:
+    """An operator that knows no other API server; the usual one does not run meanwhile."""
+    operator.stop()
     kubeconfig = write_kubeconfig(kube, tmp_path / "kubeconfig", proxy.url)
-    operator = OperatorProcess(kubeconfig, LOG.with_name("faults.log"))
-    with ExitStack() as exits:
-        exits.callback(operator.stop)
-        operator.start()
-        yield Shop(kube, operator, namespace, image.ref, tmp_path, exits)
+    troubled = OperatorProcess(kubeconfig, LOG.with_name("faults.log"))
+    troubled.start()
+    yield troubled
+    troubled.stop()
 
 
 @pytest.mark.parametrize("proxy", CHOSEN, indirect=True)
-def test_no_request_fails_while_the_api_server_does(shop: Shop, proxy: Proxy) -> None:
+def test_no_request_fails_while_the_api_server_does(
+    troubled: OperatorProcess, shop: Shop, proxy: Proxy
+) -> None:
     shop.given_serving("v1")
     users = shop.given_users()
     v2 = shop.given_serving("v2")
@@ -69,7 +62,7 @@ def test_no_request_fails_while_the_api_server_does(shop: Shop, proxy: Proxy) ->
     users.await_calm("v2")
     shop.kube.delete("ImmutableRelease", "shop", shop.namespace)
     shop.then("all of it to be gone", lambda: _gone(shop), GONE)
-    assert shop.operator.alive
+    assert troubled.alive
     assert any(seen.fault for seen in proxy.seen)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from demo.kube import Kube
+from demo.operator_process import OperatorProcess
 from devcluster import Cluster
 from tests.e2e.edge import Edge
 from tests.e2e.shop import Shop, health
@@ -182,14 +183,16 @@ def test_without_a_gateway_in_the_spec_the_route_goes(shop: Shop, edge: Edge, ku
     assert shop.release.selected() == v1.name
 
 
-def test_the_operator_may_be_killed_at_any_step(shop: Shop, edge: Edge) -> None:
+def test_the_operator_may_be_killed_at_any_step(
+    shop: Shop, edge: Edge, operator: OperatorProcess
+) -> None:
     shop.given_serving("v1", strategy=canary(STEPS), **edge.asked())
     users = edge.given_users()
     v2 = shop.when_applied("v2")
     for index in (1, 2):
         at(shop, index)
-        shop.operator.kill()
-        shop.operator.start()
+        operator.kill()
+        operator.start()
     shop.then_serves(v2)
     users.await_calm("v2")
     assert users.so_far().failed == 0

@@ -11,6 +11,7 @@ PROBE_LIMIT = 3.0
 CRASH_LIMIT = 5.0
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("env", "limit"),
     [

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from demo.kube import KINDS, Kube
+from demo.operator_process import OperatorProcess
 from demo.releases import RevisionView
 from devcluster import Cluster
 from tests.e2e.audit import writes_of_operator
@@ -25,65 +26,73 @@ MOMENTS: dict[str, Moment] = {
 
 
 @pytest.mark.parametrize("moment", MOMENTS.values(), ids=MOMENTS.keys())
-def test_a_promotion_is_finished_without_a_failed_request(shop: Shop, moment: Moment) -> None:
+def test_a_promotion_is_finished_without_a_failed_request(
+    shop: Shop, operator: OperatorProcess, moment: Moment
+) -> None:
     shop.given_serving("v1")
     users = shop.given_users()
     v2 = shop.when_applied("v2")
     moment(shop, v2)
-    shop.operator.kill()
-    shop.operator.start()
+    operator.kill()
+    operator.start()
     shop.then_serves(v2)
     users.await_calm("v2")
     assert users.so_far().failed == 0
     shop.release.await_good(v2.name)
 
 
-def test_a_failure_while_the_operator_was_dead_is_reverted_when_it_is_back(shop: Shop) -> None:
+def test_a_failure_while_the_operator_was_dead_is_reverted_when_it_is_back(
+    shop: Shop, operator: OperatorProcess
+) -> None:
     v1 = shop.given_serving("v1")
     users = shop.given_users()
     v2 = shop.when_applied("v2", {"FAIL_AFTER": "4"})
     shop.then_serves(v2)
-    shop.operator.kill()
+    operator.kill()
     users.await_failure()
-    shop.operator.start()
+    operator.start()
     shop.then_serves(v1)
     shop.then_fails(v2, "Reverted")
     users.await_calm("v1")
 
 
-def test_killed_as_it_reverts_it_reverts_once(shop: Shop) -> None:
+def test_killed_as_it_reverts_it_reverts_once(shop: Shop, operator: OperatorProcess) -> None:
     v1 = shop.given_serving("v1")
     users = shop.given_users()
     v2 = shop.when_applied("v2", {"FAIL_AFTER": "3"})
     shop.then_serves(v2)
     shop.release.await_selected(v1.name)
-    shop.operator.kill()
-    shop.operator.start()
+    operator.kill()
+    operator.start()
     shop.then_serves(v1)
     shop.then_fails(v2, "Reverted")
     users.await_calm("v1", calm=3.0)
 
 
-def test_an_action_created_while_it_was_dead_is_carried_out_once(shop: Shop) -> None:
+def test_an_action_created_while_it_was_dead_is_carried_out_once(
+    shop: Shop, operator: OperatorProcess
+) -> None:
     v1 = shop.given_serving("v1")
     v2 = shop.given_serving("v2")
-    shop.operator.kill()
+    operator.kill()
     asked = shop.ask("Rollback")
-    shop.operator.start()
+    operator.start()
     assert shop.answer_to(asked)["phase"] == "Succeeded"
     shop.then_serves(v1)
     shop.then_fails(v2, "RolledBack")
 
 
-def test_started_again_with_nothing_to_do_it_writes_nothing(shop: Shop, cluster: Cluster) -> None:
+def test_started_again_with_nothing_to_do_it_writes_nothing(
+    shop: Shop, operator: OperatorProcess, cluster: Cluster
+) -> None:
     shop.given_serving("v1")
     v2 = shop.given_serving("v2")
     users = shop.given_users()
     users.await_calm("v2")
     before = _versions(shop.kube, shop.namespace)
-    shop.operator.stop()
+    operator.stop()
     restarted = datetime.now(UTC)
-    shop.operator.start()
+    operator.start()
     # Long enough to probe everything several times over.
     users.await_calm("v2", calm=4.0)
     assert _versions(shop.kube, shop.namespace) == before

@@ -40,11 +40,9 @@ def job(image: str, env: dict[str, str], **fields: Any) -> Object:
 
 
 @pytest.fixture
-def measured(shop: Shop, cluster: Cluster, metrics: Gate) -> Shop:
+def measured(shop: Shop, cluster: Cluster) -> Shop:
     """A release whose Pods Prometheus scrapes."""
     shop.annotations = {"prometheus.io/scrape": "true"}
-    metrics.open()
-    shop.at_the_end(metrics.open)
     return shop
 
 

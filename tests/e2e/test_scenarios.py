@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from demo.kube import KubeError, Object
+from demo.operator_process import OperatorProcess
 from demo.releases import RevisionView
 from tests.e2e.each_way import in_each_way
 from tests.e2e.gate import Gate
@@ -75,6 +76,7 @@ def test_two_bad_versions_in_a_row_leave_what_serves_alone(shop: Shop, way: Way)
     shop.then_phase("Failed")
 
 
+@pytest.mark.alone
 @in_each_way
 def test_two_versions_in_a_row_that_fail_their_users_are_both_left(shop: Shop, way: Way) -> None:
     steps = {"strategy": {"canary": {"steps": [{"weight": 50, "hold": "30s"}]}}}
@@ -192,7 +194,9 @@ def test_where_nobody_answers_for_the_metrics_it_holds(shop: Shop, way: Way, met
 
 
 @pytest.mark.parametrize("way", [CANARY], ids=str)
-def test_the_operator_may_be_killed_in_every_step(shop: Shop, way: Way) -> None:
+def test_the_operator_may_be_killed_in_every_step(
+    shop: Shop, operator: OperatorProcess, way: Way
+) -> None:
     assert way.shares
     steps = [{"weight": 30, "hold": "4s"}, {"weight": 50, "hold": "4s"}]
     shop.given_serving("v1", strategy={"canary": {"steps": steps}})
@@ -200,13 +204,13 @@ def test_the_operator_may_be_killed_in_every_step(shop: Shop, way: Way) -> None:
     v2 = shop.when_applied("v2")
     for index in (1, 2):
         before = shop.step_in_effect(index)
-        shop.operator.kill()
-        shop.operator.start()
+        operator.kill()
+        operator.start()
         after = shop.release.status().get("step") or before
         assert after["index"] > index or after == before, "a step goes on where it was"
     shop.release.await_selected(v2.name)
-    shop.operator.kill()
-    shop.operator.start()
+    operator.kill()
+    operator.start()
     shop.then_serves(v2)
     users.await_calm("v2")
     assert users.so_far().failed == 0
