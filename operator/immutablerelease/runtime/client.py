@@ -100,6 +100,12 @@ class Forbidden(ApiError):
     advice = "grant the operator's ServiceAccount the permission that the message names"
 
 
+class NamespaceGoing(ApiError):
+    """The namespace is being deleted: nothing can be created in it any more."""
+
+    advice = "create it in another namespace, or in this one once it is there again"
+
+
 class Invalid(ApiError):
     """The API server, or an admission policy behind it, refused what the object says."""
 

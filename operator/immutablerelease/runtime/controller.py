@@ -51,6 +51,7 @@ from .client import (
     Forbidden,
     Invalid,
     Kind,
+    NamespaceGoing,
     NotFound,
     Unavailable,
 )
@@ -213,6 +214,9 @@ class Controller:
         result, wait = "error", None
         try:
             result = await self._reconcile(key)
+        except NamespaceGoing as error:
+            log.info("%s: %s", key, error.message)
+            result = "gone"
         except ApiError as error:
             log.warning("%s: %s; %s", key, error, error.advice)
             wait = error.retry_after

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from immutablerelease.api.meta import GROUP
 
-from .client import EVENTS, Api, ApiError, Object
+from .client import EVENTS, Api, ApiError, NamespaceGoing, Object
 
 log = logging.getLogger(__name__)
 
@@ -205,6 +205,9 @@ class Events:
         series.written = self._clock()
         try:
             await self._api.apply(EVENTS, series.namespace, series.render())
+        except NamespaceGoing:
+            # There is nobody left to read it.
+            self._on_drop()
         except ApiError as error:
             self._on_drop()
             log.warning("an Event was not published: %s", error)

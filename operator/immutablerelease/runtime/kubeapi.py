@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlencode
 
 import aiohttp
@@ -21,14 +21,9 @@ from kubernetes.aio.config import ConfigException, load_incluster_config, load_k
 
 from immutablerelease.api.meta import MANAGER
 
+from .answers import Expired, Unauthorized, parsed, refusal
 from .client import (
-    AlreadyExists,
-    ApiError,
-    Conflict,
-    Forbidden,
-    Invalid,
     Kind,
-    NotFound,
     Object,
     Unavailable,
 )
@@ -147,7 +142,7 @@ class KubeApi:
         for _ in range(self._limits.restarts):
             try:
                 return await self._pages(kind, namespace, query)
-            except _Expired:
+            except Expired:
                 continue
         return await self._pages(kind, namespace, query)
 
@@ -177,11 +172,11 @@ class KubeApi:
         )
         try:
             async for line in self._lines(call, silence):
-                event = _parsed(call, line)
+                event = parsed(call.about, line)
                 if event.get("type") == "ERROR":
                     status = event.get("object") or {}
                     data = json.dumps(status).encode()
-                    raise _error(call, int(status.get("code") or 500), {}, data)
+                    raise refusal(call.about, int(status.get("code") or 500), {}, data)
                 yield event
         except (aiohttp.ClientError, OSError, ConfigException) as error:
             raise Unavailable(f"{type(error).__name__}: {error}", about=call.about) from error
@@ -266,7 +261,7 @@ class KubeApi:
         try:
             if response.status >= 300:
                 data = await response.response.read()
-                raise _error(call, response.status, response.headers, data)
+                raise refusal(call.about, response.status, response.headers, data)
             rest = b""
             async for chunk in response.response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -291,10 +286,10 @@ class KubeApi:
         for attempt in range(self._limits.attempts - 1):
             try:
                 return await self._once(call)
-            except _Unauthorized:
+            except Unauthorized:
                 # The token was rotated between two readings of its file, or a plugin's expired.
                 await self._renew_credentials(call)
-            except _Expired:
+            except Expired:
                 raise
             except Unavailable as error:
                 # 429 is told before anything is done, so that even a create may be repeated.
@@ -333,8 +328,8 @@ class KubeApi:
         finally:
             self._observe(call.verb, code, time.monotonic() - started)
         if status >= 300:
-            raise _error(call, status, headers, data)
-        return _parsed(call, data)
+            raise refusal(call.about, status, headers, data)
+        return parsed(call.about, data)
 
     async def _exchange(self, call: _Call) -> tuple[int, Mapping[str, str], bytes]:
         response = await self._request(call, self._timeout)
@@ -355,64 +350,6 @@ class KubeApi:
             call.method, url, headers=headers, body=call.body, _request_timeout=timeout
         )
         return response
-
-
-class _Expired(Unavailable):
-    """The continue token of a list is too old."""
-
-
-class _Unauthorized(Unavailable):
-    """The credentials were not accepted."""
-
-    advice = "check the operator's ServiceAccount token, or the user of the kubeconfig"
-
-
-_TYPES: Final[Mapping[int, type[ApiError]]] = {
-    400: Invalid,
-    401: _Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-    410: _Expired,
-    422: Invalid,
-    429: Unavailable,
-}
-# Schema errors of server-side apply come as a 500, and no repetition cures them:
-# https://github.com/kubernetes/kubernetes/issues/139253
-_SCHEMA_ERROR: Final = "failed to create typed patch object"
-
-
-def _error(call: _Call, code: int, headers: Mapping[str, str], data: bytes) -> ApiError:
-    status = _status(data)
-    message = str(status.get("message") or f"HTTP status {code}")[:2048]
-    type_ = _TYPES.get(code, Unavailable if code >= 500 else Invalid)
-    if code == 409 and status.get("reason") == "AlreadyExists":
-        type_ = AlreadyExists
-    if code == 500 and _SCHEMA_ERROR in message:
-        type_ = Invalid
-    # Kubernetes writes seconds, never a date.
-    seconds = headers.get("Retry-After", "")
-    retry_after = float(seconds) if seconds.isdigit() else None
-    return type_(message, about=call.about, code=code, retry_after=retry_after)
-
-
-def _status(data: bytes) -> Object:
-    """The Status object of an error; a proxy in between may answer with anything else."""
-    try:
-        status = json.loads(data)
-    except ValueError:
-        return {"message": data[:512].decode(errors="replace").strip()}
-    return status if isinstance(status, dict) else {}
-
-
-def _parsed(call: _Call, data: bytes) -> Object:
-    try:
-        parsed = json.loads(data)
-    except ValueError as error:
-        raise Unavailable(f"the answer is not JSON: {error}", about=call.about) from error
-    if not isinstance(parsed, dict):
-        raise Unavailable(f"the answer is no object: {type(parsed).__name__}", about=call.about)
-    return parsed
 
 
 def _typed(kind: Kind, obj: Object) -> Object:

@@ -23,6 +23,7 @@ from immutablerelease.runtime.client import (
     Forbidden,
     Invalid,
     Kind,
+    NamespaceGoing,
     NotFound,
     Unavailable,
 )
@@ -222,6 +223,15 @@ async def test_an_empty_list_may_come_as_null(harness: Harness) -> None:
     assert await harness.api.list(PODS, "web") == []
 
 
+NAMESPACE_GOING = {
+    "kind": "Status",
+    "message": "it is being terminated",
+    "reason": "Forbidden",
+    "details": {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]},
+    "code": 403,
+}
+
+
 @pytest.mark.parametrize(
     ("reply", "error", "message"),
     [
@@ -229,6 +239,7 @@ async def test_an_empty_list_may_come_as_null(harness: Harness) -> None:
         (status(409, "exists", "AlreadyExists"), AlreadyExists, "exists"),
         (status(409, "modified", "Conflict"), Conflict, "modified"),
         (status(403, "cannot get pods", "Forbidden"), Forbidden, "cannot get pods"),
+        (answer(403, NAMESPACE_GOING), NamespaceGoing, "it is being terminated"),
         (status(422, "spec.x: Required value", "Invalid"), Invalid, "spec.x: Required value"),
         (status(400, "unknown field", "BadRequest"), Invalid, "unknown field"),
         (
@@ -243,6 +254,7 @@ async def test_an_empty_list_may_come_as_null(harness: Harness) -> None:
         "409 of a create is AlreadyExists",
         "409 otherwise is Conflict",
         "403 is Forbidden",
+        "403 where the namespace goes is no lack of a permission",
         "422 is Invalid and carries the server's message",
         "400 is Invalid",
         "a schema error of server-side apply is Invalid although it comes as a 500",

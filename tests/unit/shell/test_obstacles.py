@@ -2,7 +2,14 @@
 
 import pytest
 
-from immutablerelease.runtime.client import RELEASES, REVISIONS, Forbidden, Kind, Object
+from immutablerelease.runtime.client import (
+    RELEASES,
+    REVISIONS,
+    Forbidden,
+    Kind,
+    NamespaceGoing,
+    Object,
+)
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import Instant, Operator, manifest, template
 
@@ -98,3 +105,21 @@ def delete(cluster: FakeCluster, finalizer: str) -> None:
 def condition(cluster: FakeCluster, type_: str) -> Object:
     found = (c for c in cluster.release()["status"]["conditions"] if c["type"] == type_)
     return dict(next(found))
+
+
+class Going(FakeCluster):
+    """Creates nothing any more, as in a namespace that is being deleted."""
+
+    async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
+        raise NamespaceGoing("it is being terminated", about="create", code=403)
+
+
+async def test_in_a_namespace_that_goes_nothing_is_tried_again_nor_warned_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cluster = Going()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    await operator.run()
+    assert set(operator.told.results) == {"gone"}
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
