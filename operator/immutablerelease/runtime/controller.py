@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from immutablerelease.core import terms
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import (
     Event,
@@ -20,7 +19,6 @@ from immutablerelease.core.plan import (
     RecordRevision,
     StartRevision,
 )
-from immutablerelease.core.probing import WHOLE
 from immutablerelease.core.snapshot import (
     Resolution,
     RouteRecord,
@@ -28,8 +26,7 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
-from immutablerelease.health.prober import Prober, Target
-from immutablerelease.health.prometheus import Names
+from immutablerelease.health.prober import Prober
 from immutablerelease.immutability.job import last_words
 from immutablerelease.traffic.proof import Proof, Proofs
 
@@ -63,6 +60,7 @@ from .observe import Observer
 from .queue import WorkQueue
 from .recording import Recording
 from .routing import GatewayMissing, MovedMeanwhile, NotReady
+from .targets import targets
 from .work import Work
 
 log = logging.getLogger(__name__)
@@ -323,8 +321,7 @@ class Controller:
             self._queue.add_after(key, max(0.0, delay))
 
     def _watch_probes(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
-        targets = {name: [*_pods(snapshot, name), _whole(key, name, plan)] for name in plan.probe}
-        self._prober.watch(key, targets, plan.probe)
+        self._prober.watch(key, targets(key, plan, snapshot), plan.probe)
 
     async def _recheck_conflicts(self, key: Key) -> None:
         snapshot = self._observer.snapshot(key) if self._memory.conflicts(key) else None
@@ -366,41 +363,3 @@ class Controller:
         self._prober.forget(key)
         self._proofs.forget(key)
         self._teller.gone(key)
-
-
-def _pods(snapshot: Snapshot, revision: str) -> list[Target]:
-    return [
-        Target(pod.uid, pod.ip, probe_ports(snapshot, revision))
-        for pod in snapshot.pods.get(revision, ())
-        if pod.ip is not None and not pod.deleting
-    ]
-
-
-def _whole(key: Key, revision: str, plan: Plan) -> Target:
-    compared = any(
-        probe.prometheus is not None and probe.prometheus.compare is not None
-        for probe in plan.probe[revision]
-    )
-    # Where nothing is compared, another revision that serves is no other question.
-    against = plan.against if compared and plan.against != revision else None
-    return Target(WHOLE, names=Names(key.namespace, key.name, revision, against))
-
-
-def probe_ports(snapshot: Snapshot, revision: str) -> dict[str, int]:
-    """Port numbers by name: those of the Service, and those that containers name themselves.
-
-    What a name means is said by the revision whose Pods are asked, as it is for the Service: a port
-    that moved with the present spec must not make the way back look unhealthy.
-    """
-    named: dict[str, int] = {}
-    spec = snapshot.revisions[revision].spec.template.get("spec") or {}
-    for container in spec.get("containers") or ():
-        for port in container.get("ports") or ():
-            if "name" in port:
-                named[port["name"]] = port["containerPort"]
-    for port in terms.ports(snapshot, revision):
-        target = port.target_port
-        number = named.get(target) if isinstance(target, str) else target
-        if number is not None:
-            named[port.name] = number
-    return named

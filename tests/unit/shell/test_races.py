@@ -10,12 +10,12 @@ from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, 
 from immutablerelease.core.plan import EnsureService, MoveTraffic
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
 from immutablerelease.runtime.client import RELEASES, SERVICES, Conflict, Kind, Object
-from immutablerelease.runtime.controller import probe_ports
 from immutablerelease.runtime.execute import Executor
 from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.routing import MovedMeanwhile
 from immutablerelease.runtime.store import Store
+from immutablerelease.runtime.targets import probe_ports
 from tests.unit.shell.fake_cluster import FakeCluster
 from tests.unit.shell.harness import KEY, Instant, Operator, manifest, template
 
