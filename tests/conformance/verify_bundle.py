@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from immutablerelease.api.policy import Identity
+from immutablerelease.api.authorities import Identity
 from immutablerelease.verification.bundle import parse_bundle
 from immutablerelease.verification.errors import (
     MalformedSignature,

@@ -29,6 +29,9 @@ def in_each_way(scenario: Scenario) -> Callable[[OpenShop], None]:
         # Only the local cluster has a gateway.
         local = os.environ.get("CLUSTER", "local") == "local"
         shops = {way: open_shop(way) for way in (WAYS if local else BY_SERVICES)}
+        for shop in shops.values():
+            # All of their users come from one machine.
+            shop.rate /= len(shops)
         with ThreadPoolExecutor(len(shops)) as stages:
             playing = [stages.submit(_play, scenario, shop, way) for way, shop in shops.items()]
         played = [one.result() for one in playing]

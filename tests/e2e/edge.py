@@ -10,7 +10,7 @@ from typing import Any
 from demo.kube import Kube, Object
 from demo.traffic import Traffic
 from devcluster import Cluster
-from tests.e2e.shop import KEPT_RATE, KEPT_SECONDS, RATE, Shop, Users
+from tests.e2e.shop import KEPT_SECONDS, Shop, Users
 
 API = "gateway.networking.k8s.io/v1"
 TIMEOUT = 5.0
@@ -103,8 +103,8 @@ class ShopBehindGateway(Shop):
     def given_users(self) -> Users:
         """Users who come in by it, once it lets them through."""
         self.then("the gateway to let requests through", lambda: self.edge.answers() or None)
-        fresh = self.edge.crowd(keep_alive=0.0, rate=RATE)
-        kept = self.edge.crowd(keep_alive=KEPT_SECONDS, rate=KEPT_RATE)
+        fresh = self.edge.crowd(keep_alive=0.0, rate=self.rate)
+        kept = self.edge.crowd(keep_alive=KEPT_SECONDS, rate=self.rate / 2)
         for traffic in (fresh, kept):
             traffic.await_answers()
         self.users = Users(fresh, kept)

@@ -12,9 +12,9 @@ from demo.records import Record, Window
 from demo.releases import Found, ReleaseView, RevisionView
 from demo.traffic import Traffic
 
-# Users who open a connection for each request, and users who keep theirs for a while.
+# Requests per second of users who open a connection for each of them; those who keep theirs for a
+# while make half as many.
 RATE = 100.0
-KEPT_RATE = 50.0
 KEPT_SECONDS = 3.0
 # What one test waits for one thing; far more than it takes, far less than a hang.
 PATIENCE = 60.0
@@ -85,6 +85,7 @@ class Shop:
         # Of the Pods.
         self.annotations: dict[str, str] = {}
         self.image = image
+        self.rate = RATE
         self._scratch = scratch
         self._exits = exits
         # Those who came last.
@@ -108,8 +109,8 @@ class Shop:
 
     def given_users_of(self, address: str) -> Users:
         """Users who come to an address of the cluster."""
-        fresh = self._crowd(address, "fresh", RATE, 0.0)
-        kept = self._crowd(address, "kept", KEPT_RATE, KEPT_SECONDS)
+        fresh = self._crowd(address, "fresh", self.rate, 0.0)
+        kept = self._crowd(address, "kept", self.rate / 2, KEPT_SECONDS)
         for traffic in (fresh, kept):
             traffic.await_answers()
         self.users = Users(fresh, kept)

@@ -13,7 +13,7 @@ from demo.operator_process import OperatorProcess
 from demo.releases import RevisionView
 from tests.e2e.each_way import in_each_way
 from tests.e2e.gate import Gate
-from tests.e2e.shop import RATE, Shop, health
+from tests.e2e.shop import Shop, health
 from tests.e2e.ways import CANARY, Way
 
 # Seconds from the first failed response to the last; probes every second, threshold 3.
@@ -88,7 +88,7 @@ def test_two_versions_in_a_row_that_fail_their_users_are_both_left(shop: Shop, w
         shop.then_serves(v1)
         users.await_calm("v1")
     seen = users.on_new_connections()
-    assert 0 < seen.failed <= 2 * PROBE_LIMIT * RATE, f"{dict(seen.outcomes)}"
+    assert 0 < seen.failed <= 2 * PROBE_LIMIT * shop.rate, f"{dict(seen.outcomes)}"
     assert seen.versions == ["v1", "v2", "v3"]
     assert len(shop.release.events("Reverted")) == 2
 

@@ -17,7 +17,8 @@ from typing import Any
 from yarl import URL
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import Policy, SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
+from immutablerelease.api.policy import Policy
 from immutablerelease.verification import provenance
 from immutablerelease.verification.artifact import Artifact, ArtifactFormat
 from immutablerelease.verification.attestation import parse_attestation

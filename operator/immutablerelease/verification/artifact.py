@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
 
 from .errors import VerificationError
 from .manifest import Descriptor

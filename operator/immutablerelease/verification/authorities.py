@@ -6,7 +6,8 @@ authorities; where a layout leaves open how a signature was made, keys are tried
 
 from dataclasses import dataclass
 
-from immutablerelease.api.policy import Authority, Policy
+from immutablerelease.api.authorities import Authority
+from immutablerelease.api.policy import Policy
 
 from .errors import (
     InvalidPolicy,

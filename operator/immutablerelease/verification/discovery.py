@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
 
 from .artifact import Artifact, ArtifactFormat, Found
 from .bundle import BUNDLE_TYPE_PREFIX, BUNDLE_TYPES, ENVELOPE_TYPE

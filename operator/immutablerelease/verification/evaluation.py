@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
 
 from .artifact import Artifact, ArtifactFormat
 from .authorities import Authorities

@@ -10,7 +10,7 @@ from typing import Any
 
 import re2
 
-from immutablerelease.api.policy import Identity as Trusted
+from immutablerelease.api.authorities import Identity as Trusted
 
 from .certificates import Identity
 from .errors import InvalidPolicy, quote

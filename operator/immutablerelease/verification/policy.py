@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from immutablerelease.api.attestations import Attestation, SignatureNeed
-from immutablerelease.api.policy import Mode, Policy, SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
+from immutablerelease.api.policy import Mode, Policy
 
 from .artifact import Artifact, Found
 from .attestations import AttestationCheck, narrowed

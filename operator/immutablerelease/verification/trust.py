@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from immutablerelease.api.policy import Authority, ContentReference, Policy
+from immutablerelease.api.authorities import Authority, ContentReference
+from immutablerelease.api.policy import Policy
 
 from .errors import TrustUnavailable
 from .transparency import public_good_root

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from immutablerelease.api.attestations import AttestationFormat
-from immutablerelease.api.policy import SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
 from immutablerelease.verification.artifact import Artifact
 from immutablerelease.verification.authorities import Authorities, load_authorities
 from immutablerelease.verification.evaluation import evaluate, signed_by

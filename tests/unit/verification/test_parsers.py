@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from immutablerelease.api.policy import SignatureFormat
+from immutablerelease.api.authorities import SignatureFormat
 from immutablerelease.verification.artifact import Artifact
 from immutablerelease.verification.authorities import load_authorities
 from immutablerelease.verification.authorization import parse_token
