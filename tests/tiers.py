@@ -26,8 +26,8 @@ BIN = Path(sys.executable).parent
 PYTEST = [sys.executable, "-m", "pytest", "-q"]
 # On two processes; what waits for one of them goes to whichever is free.
 PARALLEL = ["-n", "2", "--dist", "worksteal"]
-# Tests on a whole cluster wait more than they work.
-TOGETHER = ["-n", "3", "--dist", "loadgroup", "-m", "not alone"]
+# Tests on a whole cluster wait more than they work. Those of one file share what there is one of.
+TOGETHER = ["-n", "3", "--dist", "loadfile", "-m", "not alone"]
 # How pytest ends its report, with -q and without: "12 passed, 1 skipped in 3.21s".
 _COUNT = r"\d+ (?:passed|failed|error|skipped|deselected|xfailed)"
 _SUMMARY = re.compile(rf"^=*\s*({_COUNT}.* in .*?)\s*=*$")

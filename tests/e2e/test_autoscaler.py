@@ -16,8 +16,6 @@ LOAD, TARGET, WARMING_UP = 300, 100, 500
 MOST = 6
 
 
-# A cluster has one such API.
-@pytest.mark.xdist_group("autoscaler")
 @pytest.mark.usefixtures("cluster")
 def test_it_counts_what_serves_alone_and_scales_in_the_middle_of_a_release(
     shop: Shop, way: Way, kube: Kube, tmp_path: Path

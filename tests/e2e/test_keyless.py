@@ -32,9 +32,6 @@ from tests.sigstore.signing import (
     write_provenance,
 )
 
-# One policy, one ConfigMap, one set of services for all of them.
-pytestmark = pytest.mark.xdist_group("keyless")
-
 POLICY = "e2e-keyless"
 ELSEWHERE = "https://github.com/mallory/app"
 

@@ -155,7 +155,7 @@ def test_an_unsigned_init_container_is_rejected_too(
 
 
 def test_a_rejected_revision_is_tried_again_only_on_request(shop: Shop, workshop: Workshop) -> None:
-    image = _unsigned(workshop)
+    image = workshop.maker.build("signed-too-late", {})
     revision = shop.when_applied("v1", image=image.ref)
     _rejected(shop, revision, "web")
     workshop.maker.sign(image, workshop.team)
