@@ -63,7 +63,9 @@ _FISH = """\
 # fish completion of kubectl-immutable: kubectl immutable completion fish | source
 function __kubectl_immutable
     set -l words (commandline -opc)
-    kubectl_complete-immutable $words[2..] (commandline -ct) 2>/dev/null | string match -rv '^:'
+    set -l offered (kubectl_complete-immutable $words[2..] (commandline -ct) 2>/dev/null)
+    string match -rv '^:' -- $offered
+    contains -- :0 $offered; and __fish_complete_path (commandline -ct)
 end
 complete -c kubectl-immutable -f -a '(__kubectl_immutable)'
 """

@@ -135,3 +135,25 @@ def test_bash_offers_what_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixtu
     done = subprocess.run(["bash"], input=script, text=True, capture_output=True, timeout=30)
     assert done.stdout == "<status><>"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="needs fish")
+def test_fish_offers_what_it_is_told_and_files_where_they_are_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = tmp_path / "kubectl_complete-immutable"
+    asked.write_text(
+        '#!/bin/sh\n[ "$1" = verify ] && echo :0 || printf "%s-it\\tas asked\\n:4\\n" "$1"\n',
+        encoding="utf-8",
+    )
+    asked.chmod(0o755)
+    (tmp_path / "policy.yaml").touch()
+    main(["completion", "fish"])
+    script = (
+        f"set -x PATH {tmp_path} $PATH\ncd {tmp_path}\n{capsys.readouterr().out}\n"
+        "complete -C 'kubectl-immutable status '\ncomplete -C 'kubectl-immutable verify pol'\n"
+    )
+    command = ["fish", "--no-config", "--command", script]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=30, check=True)
+    assert done.stdout.splitlines() == ["status-it\tas asked", "policy.yaml"]
+    assert done.stderr == ""
