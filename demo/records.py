@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .errors import DemoError
@@ -48,11 +49,20 @@ class Record:
         return cls(int(sequence), float(sent), float(millis), outcome, version)
 
 
-@dataclass(frozen=True)
+# Thousands of records would hide what a failed test has to say.
+@dataclass(frozen=True, repr=False)
 class Window:
     """All requests sent in a span of time."""
 
     records: Sequence[Record]
+
+    def __repr__(self) -> str:
+        """What came of them, and when the first and the last one failed."""
+        counted = ", ".join(f"{count} {outcome}" for outcome, count in self.outcomes.items())
+        if not self.failures:
+            return f"<{counted or 'no requests'}>"
+        first, last = (_clock(self.failures[index].sent) for index in (0, -1))
+        return f"<{counted}; failed from {first} to {last}>"
 
     @property
     def requests(self) -> int:
@@ -84,6 +94,10 @@ class Window:
     def versions(self) -> Sequence[str]:
         """Versions that answered, in the order of their first answer."""
         return list(dict.fromkeys(record.version for record in self.records if record.version))
+
+
+def _clock(time: float) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%H:%M:%S.%f}"[:-3]
 
 
 class Records:

@@ -8,7 +8,7 @@ import pytest
 
 from demo import records as module
 from demo.load import parse
-from demo.records import Records, RecordsMissing
+from demo.records import Record, Records, RecordsMissing, Window
 
 
 def line(sequence: int, sent: float, outcome: str = "200", millis: float = 1.0) -> str:
@@ -99,3 +99,10 @@ def test_an_outage_lasts_from_the_first_failed_response_to_the_last(path: Path) 
 )
 def test_only_a_whole_answer_counts(answer: bytes, expected: tuple[str, str]) -> None:
     assert parse(answer) == expected
+
+
+def test_a_window_is_shown_by_what_came_of_it() -> None:
+    sent = [Record(0, 0.0, 1.0, "200", "v1"), Record(1, 2.5, 1.0, "timeout", "")]
+    assert repr(Window(sent)) == "<1 200, 1 timeout; failed from 00:00:02.500 to 00:00:02.500>"
+    assert repr(Window(sent[:1])) == "<1 200>"
+    assert repr(Window([])) == "<no requests>"
