@@ -43,6 +43,7 @@ from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.policy_status import PolicyStatuses
 from immutablerelease.runtime.proving import Prover
 from immutablerelease.runtime.queue import WorkQueue, run_workers
+from immutablerelease.runtime.routers import Presence
 from immutablerelease.runtime.store import Store
 from immutablerelease.runtime.telling import Telling
 from immutablerelease.runtime.trust import TrustReader
@@ -128,11 +129,11 @@ class App:
         )
         self.trust = TrustReader(api, options.namespace)
         self.observer = Observer(store, memory, self.prober, lambda: self.trust.known)
-        gateways = Gateways(api, self.observer.namespace_labels)
+        gateways, presence = Gateways(api, self.observer.namespace_labels), Presence(api)
         self.proofs: Proofs[Key] = Proofs(
             find=gateways.doors, ask=partial(ask, session=http), on_change=self.queue.add
         )
-        memory.gateways, memory.proofs = gateways, self.proofs
+        memory.presence, memory.proofs = presence, self.proofs
         prover = Prover(api, self.observer, self.verifier, self.trust, now, jitter)
         self.work = Work(
             resolve=prover.resolve, verify=prover.verify, on_result=self.queue.add, jitter=jitter
@@ -179,7 +180,7 @@ class App:
             work=self.work,
             prober=self.prober,
             proofs=self.proofs,
-            gateways=gateways,
+            presence=presence,
             queue=self.queue,
             teller=Telling(self.events, metrics),
             now=now,

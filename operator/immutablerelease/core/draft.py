@@ -17,7 +17,7 @@ from immutablerelease.api.revision import Failure, RevisionPhase, RevisionStatus
 from . import terms
 from .asked import Stage, asked
 from .plan import Event, EventType, Intent, MoveTraffic, Plan, Resolve, Verify
-from .shares import by_gateway
+from .shares import router
 from .signals import Health
 from .snapshot import DeploymentView, PodView, RouteRecord, Snapshot
 
@@ -108,7 +108,8 @@ class Draft:
         name, taken = self.snapshot.release.metadata.name, self.snapshot.conflicts
         if f"Service/{name}" in taken:
             return True
-        return by_gateway(self.snapshot.release) and f"HTTPRoute/{name}" in taken
+        asked = router(self.snapshot.release)
+        return asked is not None and f"{asked}/{name}" in taken
 
     def revision(self, name: str) -> Revision:
         """A recorded revision, as it was observed."""

@@ -32,9 +32,9 @@ class MoveTraffic:
 
 @dataclass(frozen=True)
 class EnsureService:
-    """Bring the Service and the HTTPRoute of the release up to date without moving traffic.
+    """Bring the Service and what a router goes by up to date without moving traffic.
 
-    An HTTPRoute that the release does not ask for is deleted.
+    What the release does not ask for is deleted.
     """
 
     # Whether what had the traffic before has answered all that it was asked.

@@ -1,4 +1,6 @@
-"""How a record shares the traffic: by a selector of Pods, or by the weights of a gateway."""
+"""How a record shares the traffic: by a selector of Pods, or by the weights of a router."""
+
+from enum import StrEnum
 
 from immutablerelease.api.objects import Release
 from immutablerelease.api.release import ServicePort
@@ -6,9 +8,28 @@ from immutablerelease.api.release import ServicePort
 from .snapshot import EVERY, RouteRecord
 
 
-def by_gateway(release: Release) -> bool:
-    """Whether a gateway carries the shares; a Service knows none but those of its Pods."""
-    return release.spec.traffic.gateway is not None
+class Router(StrEnum):
+    """What shares by weights, called by the kind of its object that carries the record."""
+
+    GATEWAY = "HTTPRoute"
+
+    @property
+    def called(self) -> str:
+        """As messages call it."""
+        return _TITLES[self]
+
+
+_TITLES = {Router.GATEWAY: "the gateway"}
+
+
+def router(release: Release) -> Router | None:
+    """The router that a release asks for, besides its Service."""
+    return Router.GATEWAY if release.spec.traffic.gateway is not None else None
+
+
+def by_weight(release: Release) -> bool:
+    """Whether a router carries the shares; a Service knows none but those of its Pods."""
+    return router(release) is not None
 
 
 def selection(release: Release, record: RouteRecord) -> str:
@@ -17,7 +38,7 @@ def selection(release: Release, record: RouteRecord) -> str:
     All its Pods are those of what serves and of the candidate: others run none meanwhile.
     """
     shared = record.candidate is not None and record.weight > 0
-    return EVERY if shared and not by_gateway(release) else record.revision
+    return EVERY if shared and not by_weight(release) else record.revision
 
 
 def receivers(record: RouteRecord) -> tuple[str, ...]:

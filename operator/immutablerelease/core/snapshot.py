@@ -93,18 +93,18 @@ class RouteRecord:
 
 
 @dataclass(frozen=True)
-class GatewayView:
-    """The HTTPRoute of the release, and what its parents make of it."""
+class RouterView:
+    """The object that the router of the release goes by, and what is made of it."""
 
-    # The record on it; None while there is no HTTPRoute.
+    # The record on it; None while there is no such object.
     record: RouteRecord | None = None
     # Whether its rules are what its record and the release ask for.
     faithful: bool = True
-    # Whether every parent has accepted this generation and resolved what it refers to.
+    # Whether nobody that is to route by it refuses it, and all that have to accept it did.
     accepted: bool = False
-    # Whether every address of every parent answers by this configuration.
+    # Whether all that route answer by this configuration.
     proven: bool = False
-    # Whether the cluster has the kinds of the Gateway API.
+    # Whether the cluster has the kinds of the router.
     installed: bool = True
     # What had the traffic before and is still named, at weight 0.
     leaving: str | None = None
@@ -127,7 +127,10 @@ class Route:
     ports: tuple[ServicePort, ...] = ()
     # Whether nothing was added that would take traffic elsewhere.
     untouched: bool = True
-    gateway: GatewayView = GatewayView()
+    # Of the router that the release asks for.
+    router: RouterView = RouterView()
+    # Whether an object of a router is there that the release does not ask for.
+    leftover: bool = False
 
 
 @dataclass(frozen=True)

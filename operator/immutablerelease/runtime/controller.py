@@ -19,6 +19,7 @@ from immutablerelease.core.plan import (
     RecordRevision,
     StartRevision,
 )
+from immutablerelease.core.shares import Router, router
 from immutablerelease.core.snapshot import (
     Resolution,
     RouteRecord,
@@ -36,7 +37,6 @@ from .client import (
     CONFIG_MAPS,
     DAEMON_SETS,
     DEPLOYMENTS,
-    HTTP_ROUTES,
     JOBS,
     PODS,
     REVISIONS,
@@ -53,13 +53,13 @@ from .client import (
     Unavailable,
 )
 from .execute import Executor, StillRouted
-from .gateways import Gateways
 from .happened import Happened, Unsure, happened
 from .key import Key
 from .observe import Observer
 from .queue import WorkQueue
 from .recording import Recording
-from .routing import GatewayMissing, MovedMeanwhile, NotReady
+from .routers import ROUTES, Presence
+from .routing import MovedMeanwhile, NotReady, RouterMissing
 from .targets import targets
 from .work import Work
 
@@ -76,10 +76,10 @@ _KINDS: Mapping[str, Kind] = {
         REVISIONS,
         CONFIG_MAPS,
         SECRETS,
-        HTTP_ROUTES,
+        *ROUTES.values(),
     )
 }
-# How soon to look again whether a name that was taken is free, or the Gateway API installed.
+# How soon to look again whether a name that was taken is free, or the kinds of a router there.
 CONFLICT_DELAY = 15.0
 
 
@@ -108,7 +108,7 @@ class Memory:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.work: Work | None = None
         self.proofs: Proofs[Key] | None = None
-        self.gateways: Gateways | None = None
+        self.presence: Presence | None = None
         self.recording = Recording(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
@@ -142,9 +142,9 @@ class Memory:
         """What was found out of how its gateways route."""
         return self.proofs.state(key) if self.proofs else None
 
-    def gateway_installed(self) -> bool:
-        """Whether the cluster has the kinds of the Gateway API."""
-        return self.gateways is None or self.gateways.installed
+    def installed(self, router: Router) -> bool:
+        """Whether the cluster has the kinds of a router."""
+        return self.presence is None or self.presence.installed(router)
 
     def taken(self, key: Key, name: str) -> None:
         """An object is in the way."""
@@ -183,7 +183,7 @@ class Controller:
         work: Work,
         prober: Prober[Key],
         proofs: Proofs[Key],
-        gateways: Gateways,
+        presence: Presence,
         queue: WorkQueue[Key],
         teller: Teller,
         now: Callable[[], datetime],
@@ -198,7 +198,7 @@ class Controller:
         self._work = work
         self._prober = prober
         self._proofs = proofs
-        self._gateways = gateways
+        self._presence = presence
         self._queue = queue
         self._teller = teller
         self._now = now
@@ -235,8 +235,9 @@ class Controller:
         if snapshot is None or snapshot.release.metadata.going:
             self._forget(key)
             return "gone"
-        if not snapshot.route.gateway.installed:
-            await self._gateways.look(key.namespace)
+        asked = router(snapshot.release)
+        if asked is not None and not self._presence.installed(asked):
+            await self._presence.look(asked, key.namespace)
             snapshot = self._observer.snapshot(key) or snapshot
         self._settle_unsure(key, snapshot)
         plan = decide(snapshot, self._now())
@@ -264,8 +265,8 @@ class Controller:
             except (NotReady, MovedMeanwhile, StillRouted, StillThere) as error:
                 log.info("%s: not done, decided anew: %s", key, error)
                 return False
-            except GatewayMissing:
-                self._gateways.installed = False
+            except RouterMissing as error:
+                self._presence.lost(error.router)
                 self._unsure.pop(key, None)
                 applied.append(intent)
                 return False
@@ -311,7 +312,7 @@ class Controller:
         self._teller.recorded(key, snapshot, plan)
         if snapshot.refusals:
             self._memory.settle_refusals(key)
-        if snapshot.conflicts or not snapshot.route.gateway.installed:
+        if snapshot.conflicts or not snapshot.route.router.installed:
             self._queue.add_after(key, CONFLICT_DELAY)
         if plan.intents:
             # The store knows our own writes already, so their watch events will not come again.

@@ -93,7 +93,7 @@ class Executor:
         Raises:
             ApiError, NotReady, MovedMeanwhile, StillRouted, StillThere, NameTaken: It did not
                 happen.
-            GatewayMissing: All of it happened that can without the Gateway API.
+            RouterMissing: All of it happened that can without the kinds of the router.
         """
         await self._steps[type(intent)](snapshot, intent)
 

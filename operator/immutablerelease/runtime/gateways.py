@@ -7,14 +7,13 @@ what may be asked of them.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.api.objects import Release
 from immutablerelease.api.traffic import GatewayRoute, ParentReference
 from immutablerelease.traffic.gateway import MIRRORING
 from immutablerelease.traffic.listeners import Door, Namespace, Shut, doors
 from immutablerelease.traffic.proof import Question
 
-from .client import GATEWAY_CLASSES, GATEWAYS, HTTP_ROUTES, Api, ApiError, NotFound
+from .client import GATEWAY_CLASSES, GATEWAYS, Api, ApiError, NotFound
 
 Object = Mapping[str, Any]
 
@@ -26,17 +25,6 @@ class Gateways:
         """`labels` gives those of a namespace."""
         self._api = api
         self._labels = labels
-        # Whether the cluster has the kinds of the Gateway API, as far as anybody looked.
-        self.installed = True
-
-    async def look(self, namespace: str) -> None:
-        """Find out whether the kinds are there; they may be installed at any time."""
-        try:
-            await self._api.list(HTTP_ROUTES, namespace, selector=RELEASE_LABEL)
-        except NotFound:
-            self.installed = False
-        else:
-            self.installed = True
 
     async def doors(self, question: Question) -> tuple[Door, ...]:
         """Where to ask; none for a mesh, whose proxies are beside its clients.

@@ -14,22 +14,24 @@ from immutablerelease.api.release import Workload
 from immutablerelease.core import terms
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.probing import WHOLE
+from immutablerelease.core.shares import Router, router
 from immutablerelease.core.snapshot import (
     DeploymentView,
-    GatewayView,
     PodView,
     ProbeStates,
     Resolution,
     Route,
+    RouterView,
     Snapshot,
     Unresolved,
     VerdictView,
 )
 from immutablerelease.immutability.job import failed, job_templates, state
-from immutablerelease.traffic.acceptance import MISSING, newest, view
-from immutablerelease.traffic.gateway import Backends, token
+from immutablerelease.traffic.backends import Backends
+from immutablerelease.traffic.gateway import token
 from immutablerelease.traffic.proof import Proof, Question
-from immutablerelease.traffic.service import offers, read_route
+from immutablerelease.traffic.renderers import RENDERERS, Found
+from immutablerelease.traffic.service import newest, offers, read_route, recorded
 from immutablerelease.verification.matching import policies_hash
 from immutablerelease.verification.trust import NO_TRUST, Trust
 
@@ -40,7 +42,6 @@ from .client import (
     DAEMON_SETS,
     DEPLOYMENTS,
     ENDPOINT_SLICES,
-    HTTP_ROUTES,
     JOBS,
     NAMESPACES,
     PODS,
@@ -52,6 +53,7 @@ from .client import (
 )
 from .key import Key
 from .pods import pod_view
+from .routers import ROUTES
 from .store import Store
 from .workloads import daemon_set_view, deployment_view, left_behind
 
@@ -76,8 +78,8 @@ class Findings(Protocol):
     def proof(self, key: Key) -> Proof | None:
         """What was found out of how its gateways route."""
 
-    def gateway_installed(self) -> bool:
-        """Whether the cluster has the kinds of the Gateway API."""
+    def installed(self, router: Router) -> bool:
+        """Whether the cluster has the kinds of a router."""
 
     def words(self, key: Key, uid: str) -> str | None:
         """What a failed Job's Pod said last."""
@@ -169,29 +171,38 @@ class Observer:
         )
         return replace(
             snapshot,
-            route=self._with_gateway(key, snapshot),
+            route=self._with_routers(key, snapshot),
             outdated=self._outdated(key, snapshot),
         )
 
     def question(self, key: Key, snapshot: Snapshot) -> Question | None:
         """What is to be proven of its HTTPRoute, if there is one to be asked for."""
-        route, gateway = self._http_route(key), snapshot.release.spec.traffic.gateway
-        seen = snapshot.route.gateway
+        route, gateway = self._routed(Router.GATEWAY, key), snapshot.release.spec.traffic.gateway
+        seen = snapshot.route.router
         if route is None or gateway is None or seen.record is None or not seen.faithful:
             return None
         return Question(token(route), key.namespace, gateway)
 
-    def _with_gateway(self, key: Key, snapshot: Snapshot) -> Route:
-        """The newest record of Service and HTTPRoute is the truth."""
-        route, found = snapshot.route, self._http_route(key)
-        asked = snapshot.release.spec.traffic.gateway is not None
-        if found is None and not asked:
-            return route
-        if asked and not self._findings.gateway_installed():
-            return replace(route, gateway=GatewayView(installed=False, message=MISSING))
+    def _with_routers(self, key: Key, snapshot: Snapshot) -> Route:
+        """The newest record of the Service and of what routers go by is the truth."""
+        asked = router(snapshot.release)
+        there = {one: self._routed(one, key) for one in ROUTES if self._findings.installed(one)}
+        told = [recorded(obj) for obj in there.values() if obj is not None]
+        left = any(obj is not None for one, obj in there.items() if one is not asked)
+        return replace(
+            snapshot.route,
+            record=newest(snapshot.route.record, *told),
+            router=self._view(key, snapshot, asked) if asked is not None else RouterView(),
+            leftover=left,
+        )
+
+    def _view(self, key: Key, snapshot: Snapshot, asked: Router) -> RouterView:
+        renderer = RENDERERS[asked]
+        if not self._findings.installed(asked):
+            return RouterView(installed=False, message=renderer.missing)
         backends = Backends(lambda name: terms.ports(snapshot, name), snapshot.services)
-        gateway = view(snapshot.release, found, backends, self._findings.proof(key))
-        return replace(route, record=newest(route.record, gateway.record), gateway=gateway)
+        found = Found(self._routed(asked, key), self._findings.proof(key))
+        return renderer.view(snapshot.release, found, backends)
 
     def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
         services = {obj["metadata"]["name"]: obj for obj in self._store.of_release(SERVICES, *key)}
@@ -201,8 +212,8 @@ class Observer:
             if not offers(services[name], terms.ports(snapshot, name))
         )
 
-    def _http_route(self, key: Key) -> Object | None:
-        obj = self._store.get(HTTP_ROUTES, key.namespace, key.name)
+    def _routed(self, router: Router, key: Key) -> Object | None:
+        obj = self._store.get(ROUTES[router], key.namespace, key.name)
         return obj if obj and is_ours(obj) else None
 
     def _policies(self, namespace: str) -> str:

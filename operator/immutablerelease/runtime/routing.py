@@ -1,26 +1,28 @@
 """Writes where the traffic of a release goes, over what was decided on and nothing else.
 
-With a gateway the HTTPRoute is written first and the Service of the release follows: the newest
-record of the two is the truth, so that an end between the two writes loses nothing. Where the
-Gateway API is missing the Service is moved all the same: a revert waits for no installation.
+What a router goes by is written first and the Service of the release follows: the newest record of
+the two is the truth, so that an end between the two writes loses nothing. Where the kinds of the
+router are missing the Service is moved all the same: a revert waits for no installation.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL, ROUTE_ANNOTATION
 from immutablerelease.core import terms
-from immutablerelease.core.shares import by_gateway, receivers, selection
+from immutablerelease.core.shares import Router, receivers, router, selection
 from immutablerelease.core.snapshot import EVERY, PodView, RouteRecord, Snapshot
-from immutablerelease.traffic.acceptance import newest, recorded
-from immutablerelease.traffic.gateway import Backends, http_route
-from immutablerelease.traffic.service import read_route, release_service
+from immutablerelease.traffic.backends import Backends
+from immutablerelease.traffic.renderers import RENDERERS
+from immutablerelease.traffic.service import newest, read_route, recorded, release_service
 
 from .children import Children
-from .client import HTTP_ROUTES, PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
+from .client import PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
 from .gateways import Gateways
 from .pods import pod_view
+from .routers import ROUTES
 
 # How often an object is read again whose status changed in the meantime.
 _TRIES: Final = 4
@@ -34,8 +36,20 @@ class MovedMeanwhile(Exception):
     """A live read found a move of traffic that the decision knows nothing of; decide anew."""
 
 
-class GatewayMissing(Exception):
-    """The release asks for a gateway, and the cluster does not have the Gateway API."""
+class RouterMissing(Exception):
+    """The release asks for a router, and the cluster does not have the kinds that it goes by."""
+
+    def __init__(self, router: Router, release: str) -> None:
+        super().__init__(f"{release}: there is no kind {router}")
+        self.router = router
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a live read found of the route of a release."""
+
+    service: Object | None
+    routes: Mapping[Router, Object]
 
 
 class Routing:
@@ -51,70 +65,70 @@ class Routing:
 
         Raises:
             NotReady, MovedMeanwhile, NameTaken, ApiError: It did not happen.
-            GatewayMissing: The Service was moved, and there can be no HTTPRoute.
+            RouterMissing: The Service was moved, and there can be nothing for the router.
         """
         metadata = snapshot.release.metadata
-        pods, (service, route) = await asyncio.gather(
+        pods, found = await asyncio.gather(
             self._api.list(PODS, metadata.namespace, selector=f"{RELEASE_LABEL}={metadata.name}"),
             self._found(snapshot),
         )
         _check_pods(snapshot, record, pods)
-        await self._write(snapshot, record, service, route, drained=False)
+        await self._write(snapshot, record, found, drained=False)
 
     async def keep(self, snapshot: Snapshot, *, drained: bool) -> None:
-        """Bring the objects up to date without moving traffic; drop an HTTPRoute not asked for."""
+        """Bring the objects up to date without moving traffic; drop what is not asked for."""
         record = snapshot.route.record
         if record is None:
             return
-        service, route = await self._found(snapshot)
-        await self._write(snapshot, record, service, route, drained=drained)
-        if route is not None and not by_gateway(snapshot.release):
-            metadata = route["metadata"]
-            await self._children.delete(HTTP_ROUTES, metadata["namespace"], metadata["name"])
+        found = await self._found(snapshot)
+        await self._write(snapshot, record, found, drained=drained)
+        metadata, asked = snapshot.release.metadata, router(snapshot.release)
+        for one in found.routes.keys() - {asked}:
+            await self._children.delete(ROUTES[one], metadata.namespace, metadata.name)
 
     async def leads_to(self, snapshot: Snapshot, revision: str) -> bool:
         """Whether a live read finds that some traffic goes to a revision."""
-        service, route = await self._found(snapshot)
-        if service is not None:
-            selected = read_route(snapshot.release, service, ()).selected
+        found = await self._found(snapshot)
+        if found.service is not None:
+            selected = read_route(snapshot.release, found.service, ()).selected
             if selected in (revision, EVERY):
                 return True
-        record = recorded(route) if route is not None else None
-        return record is not None and revision in receivers(record)
+        told = [recorded(route) for route in found.routes.values()]
+        return any(record is not None and revision in receivers(record) for record in told)
 
-    async def _found(self, snapshot: Snapshot) -> tuple[Object | None, Object | None]:
-        """Service and HTTPRoute as they are; the latter only where there may be one."""
-        name = snapshot.release.metadata.name
-        service = self._children.find(snapshot, SERVICES, name)
-        if not by_gateway(snapshot.release) and snapshot.route.gateway.record is None:
-            return await service, None
-        found = await asyncio.gather(service, self._children.find(snapshot, HTTP_ROUTES, name))
-        return found[0], found[1]
+    async def _found(self, snapshot: Snapshot) -> _Found:
+        """Service and what routers go by as they are; the latter only where there may be some."""
+        name, asked = snapshot.release.metadata.name, router(snapshot.release)
+        there = [one for one in ROUTES if one is asked or snapshot.route.leftover]
+        service, *routes = await asyncio.gather(
+            self._children.find(snapshot, SERVICES, name),
+            *(self._children.find(snapshot, ROUTES[one], name) for one in there),
+        )
+        known = zip(there, routes, strict=True)
+        return _Found(service, {one: route for one, route in known if route is not None})
 
     async def _write(
         self,
         snapshot: Snapshot,
         record: RouteRecord,
-        service: Object | None,
-        route: Object | None,
+        found: _Found,
         *,
         drained: bool,
     ) -> None:
-        _check_decided_on(snapshot, service, route)
-        missing = False
-        if by_gateway(snapshot.release):
-            wanted = http_route(
-                snapshot.release, record, await self._backends(snapshot, record), drained=drained
-            )
+        _check_decided_on(snapshot, found)
+        asked, missing = router(snapshot.release), False
+        if asked is not None:
+            backends = await self._backends(snapshot, record)
+            wanted = RENDERERS[asked].route(snapshot.release, record, backends, drained=drained)
             try:
-                await self._over(snapshot, HTTP_ROUTES, route, wanted)
+                await self._over(snapshot, ROUTES[asked], found.routes.get(asked), wanted)
             except NotFound:
                 missing = True
         ports = terms.ports(snapshot, record.revision)
         leads = release_service(snapshot.release, record, ports)
-        await self._over(snapshot, SERVICES, service, leads)
-        if missing:
-            raise GatewayMissing(snapshot.release.metadata.name)
+        await self._over(snapshot, SERVICES, found.service, leads)
+        if asked is not None and missing:
+            raise RouterMissing(asked, snapshot.release.metadata.name)
 
     async def _over(
         self, snapshot: Snapshot, kind: Kind, found: Object | None, wanted: Object
@@ -136,11 +150,11 @@ class Routing:
         await self._children.apply(kind, _version_of(wanted, found))
 
     async def _backends(self, snapshot: Snapshot, record: RouteRecord) -> Backends:
-        copies = record.mirror > 0
+        asks = record.mirror > 0 and router(snapshot.release) is Router.GATEWAY
         return Backends(
             ports=lambda revision: terms.ports(snapshot, revision),
             services=snapshot.services,
-            mirrors=not copies or await self._gateways.mirror(snapshot.release),
+            mirrors=not asks or await self._gateways.mirror(snapshot.release),
         )
 
 
@@ -158,11 +172,11 @@ def _check_pods(snapshot: Snapshot, record: RouteRecord, pods: Iterable[Object])
                 raise NotReady(f"Pods of {revision} would get traffic too")
 
 
-def _check_decided_on(snapshot: Snapshot, service: Object | None, route: Object | None) -> None:
-    if service is None and route is None:
+def _check_decided_on(snapshot: Snapshot, found: _Found) -> None:
+    if found.service is None and not found.routes:
         return
-    told = read_route(snapshot.release, service, ()).record
-    if newest(told, recorded(route) if route is not None else None) != snapshot.route.record:
+    told = read_route(snapshot.release, found.service, ()).record
+    if newest(told, *map(recorded, found.routes.values())) != snapshot.route.record:
         name = snapshot.release.metadata.name
         raise MovedMeanwhile(f"the record on the route of {name} is another one by now")
 

@@ -8,62 +8,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from immutablerelease.api.meta import ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release
 from immutablerelease.api.traffic import ParentReference
-from immutablerelease.core.snapshot import GatewayView, RouteRecord
+from immutablerelease.core.snapshot import RouteRecord, RouterView
 
-from .gateway import MIRRORING, Backends, http_route, parent_reference, token
+from .backends import Backends
+from .faithful import faithful
+from .gateway import MIRRORING, http_route, parent_reference, token
 from .proof import Proof
-from .service import read_record
+from .service import recorded
 
 Object = Mapping[str, Any]
 
 _WANTED: Final = (("Accepted", "True"), ("ResolvedRefs", "True"))
-# Fields that change where requests go. Others may come by defaults of a newer version of the kind.
-_DIRECTING: Final = frozenset(
-    {
-        "parentRefs",
-        "hostnames",
-        "rules",
-        "matches",
-        "filters",
-        "backendRefs",
-        "headers",
-        "queryParams",
-        "method",
-        "timeouts",
-        "retry",
-        "namespace",
-        "sectionName",
-        "port",
-    }
-)
-
-
-MISSING: Final = (
-    "the cluster does not have the Gateway API: install its kinds, or take spec.traffic.gateway out"
-)
 
 
 def view(
     release: Release, route: Object | None, backends: Backends, proof: Proof | None
-) -> GatewayView:
+) -> RouterView:
     """What the HTTPRoute of a release says, and what is made of it."""
     if route is None:
-        return GatewayView(message="there is no HTTPRoute yet")
+        return RouterView(message="there is no HTTPRoute yet")
     record = recorded(route)
     if record is None or release.spec.traffic.gateway is None:
-        return GatewayView(record=record, faithful=False, message="the HTTPRoute is to be changed")
+        return RouterView(record=record, faithful=False, message="the HTTPRoute is to be changed")
     form = _form(release, record, route, backends)
     if form is None:
-        return GatewayView(record=record, faithful=False, message="the HTTPRoute was changed")
+        return RouterView(record=record, faithful=False, message="the HTTPRoute was changed")
     complaint = unaccepted(release, route)
     if not form.mirrors:
         complaint = f"no GatewayClass of its parents says that it supports {MIRRORING}"
     known = proof if proof is not None and proof.token == token(route) else None
     unproven = known.message if known is not None else "the gateway was not asked yet"
-    return GatewayView(
+    return RouterView(
         record=record,
         accepted=not complaint,
         proven=known is not None and known.proven,
@@ -87,22 +64,6 @@ def _form(release: Release, record: RouteRecord, route: Object, backends: Backen
             if faithful(route, http_route(release, record, may, drained=drained)):
                 return _Form(mirrors, drained)
     return None
-
-
-def recorded(route: Object) -> RouteRecord | None:
-    """The record on an HTTPRoute."""
-    return read_record((route["metadata"].get("annotations") or {}).get(ROUTE_ANNOTATION))
-
-
-def newest(one: RouteRecord | None, other: RouteRecord | None) -> RouteRecord | None:
-    """The record that was written last; where two objects carry one, both are of one decision."""
-    known = [record for record in (one, other) if record is not None]
-    return max(known, key=lambda record: record.at, default=None)
-
-
-def faithful(found: Object, wanted: Object) -> bool:
-    """Whether an HTTPRoute directs as the one that was meant to be written."""
-    return _directs_as(found["spec"], wanted["spec"])
 
 
 def unaccepted(release: Release, route: Object) -> str:
@@ -163,19 +124,3 @@ def _identity(reference: Object, namespace: str) -> tuple[Any, ...]:
         reference.get("sectionName"),
         reference.get("port"),
     )
-
-
-def _directs_as(found: Any, wanted: Any) -> bool:
-    if isinstance(wanted, Mapping):
-        return (
-            isinstance(found, Mapping)
-            and all(key in found and _directs_as(found[key], wanted[key]) for key in wanted)
-            and not any(found[key] for key in _DIRECTING & found.keys() - wanted.keys())
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(found, list)
-            and len(found) == len(wanted)
-            and all(map(_directs_as, found, wanted))
-        )
-    return bool(found == wanted)

@@ -12,17 +12,16 @@ Gateway API: https://gateway-api.sigs.k8s.io/reference/spec/#httproute
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from immutablerelease.api.meta import MANAGED_BY_LABEL, MANAGER, RELEASE_LABEL, ROUTE_ANNOTATION
 from immutablerelease.api.objects import Release, owner
-from immutablerelease.api.release import ServicePort
 from immutablerelease.api.traffic import GatewayRoute, ParentReference, Preview
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.snapshot import RouteRecord
 
+from .backends import Backends, port_number
 from .service import write_record
 
 Object = Mapping[str, Any]
@@ -33,18 +32,6 @@ PROOF_HEADER: Final = "x-immutablerelease-route"
 PROOF_DOMAIN: Final = "route.immutablerelease.invalid"
 # Feature of a GatewayClass without which a part of the requests cannot be copied.
 MIRRORING: Final = "HTTPRouteRequestPercentageMirror"
-
-
-@dataclass(frozen=True)
-class Backends:
-    """What an HTTPRoute may refer to."""
-
-    # Ports of the Service of a revision.
-    ports: Callable[[str], tuple[ServicePort, ...]]
-    # Revisions whose Service exists.
-    services: Collection[str]
-    # Whether what routes can copy a part of the requests.
-    mirrors: bool = True
 
 
 def http_route(
@@ -165,14 +152,8 @@ class _Rendering:
         return {**self._service(revision), "weight": weight}
 
     def _service(self, revision: str) -> dict[str, Any]:
-        port = _port(self._gateway.port, self._backends.ports(revision))
+        port = port_number(self._gateway.port, self._backends.ports(revision))
         return {"group": "", "kind": "Service", "name": revision, "port": port}
-
-
-def _port(name: str | None, ports: Iterable[ServicePort]) -> int:
-    """A revision from before the port had this name is reached by its first one."""
-    known = tuple(ports)
-    return next((port.port for port in known if port.name == name), known[0].port)
 
 
 def _asks_for(preview: Preview) -> dict[str, Any]:

@@ -118,6 +118,17 @@ def read_record(text: str | None) -> RouteRecord | None:
         return None
 
 
+def recorded(route: Object) -> RouteRecord | None:
+    """The record on an object that carries one."""
+    return read_record((route["metadata"].get("annotations") or {}).get(ROUTE_ANNOTATION))
+
+
+def newest(*records: RouteRecord | None) -> RouteRecord | None:
+    """The record that was written last; where several objects carry one, it is one decision."""
+    known = [record for record in records if record is not None]
+    return max(known, key=lambda record: record.at, default=None)
+
+
 def offers(service: Object, ports: Iterable[ServicePort]) -> bool:
     """Whether a Service has these ports; what somebody added leads to the same Pods."""
     return set(ports) <= set(_ports(service))

@@ -295,7 +295,7 @@ BREAKAGES = (
         "Pods go that a late gateway still sends requests to",
         GATEWAY_LATE_TO_LEAVE,
         demand._lags,
-        "return by_gateway(draft.snapshot.release) and not in_effect(draft)",
+        "return by_weight(draft.snapshot.release) and not in_effect(draft)",
         "return False",
     ),
     Breakage(
@@ -304,7 +304,7 @@ BREAKAGES = (
         GATEWAY,
         route._strayed,
         "if route.selected != wanted or route.record != record:",
-        "if not by_gateway(release) and (route.selected != wanted or route.record != record):",
+        "if not router(release) and (route.selected != wanted or route.record != record):",
     ),
     Breakage(
         3,

@@ -28,7 +28,7 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
-from immutablerelease.traffic.acceptance import newest
+from immutablerelease.traffic.service import newest
 
 from .apiserver import ApiServer
 from .edge import Edge

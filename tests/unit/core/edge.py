@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from immutablerelease.core.shares import receivers
-from immutablerelease.core.snapshot import GatewayView, RouteRecord
+from immutablerelease.core.snapshot import RouteRecord, RouterView
 
 from .apiserver import ApiServer
 from .objects import NAME, HttpRouteBody
@@ -41,11 +41,11 @@ class Edge:
         """Whether requests are sent to a revision."""
         return self.routes is not None and revision in receivers(self.routes)
 
-    def view(self, body: HttpRouteBody | None) -> GatewayView:
+    def view(self, body: HttpRouteBody | None) -> RouterView:
         """What the operator finds out when it asks."""
         if body is None:
-            return GatewayView(message="there is no HTTPRoute yet")
-        return GatewayView(
+            return RouterView(message="there is no HTTPRoute yet")
+        return RouterView(
             record=body.record,
             faithful=body.faithful,
             accepted=not self.refuses,

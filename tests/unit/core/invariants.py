@@ -23,7 +23,7 @@ from immutablerelease.core.plan import (
     WriteRevisionStatus,
 )
 from immutablerelease.core.probing import Outcome
-from immutablerelease.core.shares import by_gateway
+from immutablerelease.core.shares import by_weight
 from immutablerelease.core.snapshot import EVERY, Route, RouteRecord, Snapshot
 
 from .cluster import Cluster
@@ -207,7 +207,7 @@ class Invariants:
             route = snapshot.route
             names = route.record.revision if route.record else None
             shared = route.record is not None and route.record.weight > 0
-            wanted = EVERY if shared and not by_gateway(snapshot.release) else names
+            wanted = EVERY if shared and not by_weight(snapshot.release) else names
             if intent.drained:
                 self._drains(snapshot)
             require(
@@ -240,8 +240,8 @@ class Invariants:
         if record.candidate is not None and record.weight > 0:
             self._shares(snapshot, record, record.candidate)
         before = snapshot.route.record
-        if by_gateway(snapshot.release) and before is not None:
-            self._by_gateway(snapshot, before, record)
+        if by_weight(snapshot.release) and before is not None:
+            self._by_weight(snapshot, before, record)
         if record.reason == "Promoted" and (before is None or before.revision != target):
             active = snapshot.revisions[target].status.phase is RevisionPhase.ACTIVE
             if not active:
@@ -256,10 +256,10 @@ class Invariants:
                 self.reverted.add(before.candidate)
         self._note_leaving(record.revision, record.reason)
 
-    def _by_gateway(self, snapshot: Snapshot, before: RouteRecord, record: RouteRecord) -> None:
+    def _by_weight(self, snapshot: Snapshot, before: RouteRecord, record: RouteRecord) -> None:
         """Added at weight 0 first, raised once proven, and what had the traffic drains in peace."""
         restored = record == before
-        proven = self.cluster.edge.routes == before and snapshot.route.gateway.accepted
+        proven = self.cluster.edge.routes == before and snapshot.route.router.accepted
         alone = not any(pod.serving for pod in snapshot.pods.get(before.revision, ()))
         if record.candidate not in (None, before.candidate):
             require(
@@ -304,7 +304,7 @@ class Invariants:
         require(1, name in passed, f"{name} gets a share and was never verified")
         require(1, bool(self.cluster.serving(name)), f"{name} gets a share without a ready Pod")
         require(9, name not in self.reverted, f"{name} was reverted, and gets a share again")
-        for pod in [] if by_gateway(snapshot.release) else self.cluster.all("Pod"):
+        for pod in [] if by_weight(snapshot.release) else self.cluster.all("Pod"):
             ours = pod.body.revision in (name, record.revision)
             require(1, ours or pod.body.view.deleting, f"{pod.body.revision} gets traffic as well")
         if again:
@@ -412,7 +412,7 @@ class Invariants:
         require(2, not serves, f"{name} serves and shrinks to {replicas}")
         if record is not None and name == record.candidate and replicas > 0:
             return
-        if by_gateway(snapshot.release):
+        if by_weight(snapshot.release):
             late = self.cluster.edge.receives(name)
             require(2, not late, f"the gateway sends requests to {name}, and it shrinks")
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints

@@ -24,15 +24,15 @@ from immutablerelease.core.plan import (
 from immutablerelease.core.probing import WHOLE, Attempt, ProbeState, count
 from immutablerelease.core.snapshot import (
     DeploymentView,
-    GatewayView,
     PodView,
     Resolution,
     Route,
+    RouterView,
     Snapshot,
     Unresolved,
     VerdictView,
 )
-from immutablerelease.traffic.acceptance import newest
+from immutablerelease.traffic.service import newest
 
 from .cluster import START, Cluster
 from .objects import NAME, Change, DeploymentBody, ServiceBody, Stored
@@ -103,7 +103,7 @@ class Operator:
         self.resolution: Resolution | Unresolved | None = None
         self.verdicts: dict[Verify, VerdictView] = {}
         self.refusals: dict[str, str] = {}
-        self.view = GatewayView()
+        self.view = RouterView()
         self.plan = Plan()
         self.due: datetime | None = self.cluster.now
         self.working: dict[Resolve | Verify, datetime] = {}
@@ -350,21 +350,24 @@ class Operator:
 
     def _route(self) -> Route:
         service, http = self.store.get(("Service", NAME)), self.store.get(("HTTPRoute", NAME))
-        gateway = GatewayView()
-        if http is not None or self.cluster.spec.traffic.gateway is not None:
-            gateway = self.cluster.edge.view(http.body if http else None)
+        traffic, router = self.cluster.spec.traffic, RouterView()
+        asked = traffic.gateway is not None
+        if asked:
+            router = self.cluster.edge.view(http.body if http else None)
+        told = http.body.record if http else None
         if service is None:
-            return Route(gateway.record, None, gateway=gateway)
+            return Route(told, None, router=router)
         body: ServiceBody = service.body
         endpoints = self.store.get(("Endpoints", NAME))
         names = endpoints.body if endpoints else frozenset()
         return Route(
-            newest(body.record, gateway.record),
+            newest(body.record, told),
             body.selected,
             names,
             self.cluster.spec.service.ports,
             untouched=body.untouched,
-            gateway=gateway,
+            router=router,
+            leftover=http is not None and not asked,
         )
 
     def _actions(self) -> tuple[Action, ...]:

@@ -21,9 +21,9 @@ from immutablerelease.core.plan import (
     WriteReleaseStatus,
     WriteRevisionStatus,
 )
-from immutablerelease.core.shares import by_gateway, receivers, selection
+from immutablerelease.core.shares import by_weight, receivers, selection
 from immutablerelease.core.snapshot import EVERY, RouteRecord, Snapshot
-from immutablerelease.traffic.acceptance import newest
+from immutablerelease.traffic.service import newest
 
 from .apiserver import AlreadyExists, NotFound
 from .objects import NAME, DeploymentBody, HttpRouteBody, RevisionBody, ServiceBody, Stored
@@ -77,7 +77,7 @@ class Writer:
 
     def _http_route(self, body: HttpRouteBody) -> list[Stored]:
         """Written first where it is asked for; an end right after it is caught up with."""
-        if not by_gateway(self._snapshot.release):
+        if not by_weight(self._snapshot.release):
             return []
         written = self._put("HTTPRoute", body)
         self._operator.between()
@@ -119,7 +119,7 @@ class Writer:
         written = self._http_route(HttpRouteBody(record, drained=intent.drained))
         named = selection(self._snapshot.release, record)
         written.append(self._put("Service", ServiceBody(named, record)))
-        if not by_gateway(self._snapshot.release) and self._cluster.http_route is not None:
+        if not by_weight(self._snapshot.release) and self._cluster.http_route is not None:
             self._drop("HTTPRoute", NAME)
         return written
 

@@ -113,12 +113,3 @@ async def test_where_nobody_can_be_asked_nothing_is_copied(setting: Setting) -> 
 
 async def test_of_a_mesh_nobody_says_what_it_can(setting: Setting) -> None:
     assert await setting.gateways.mirror(release(parentRefs=[MESH]))
-
-
-async def test_whether_the_kinds_are_there_is_found_out_anew(setting: Setting) -> None:
-    setting.cluster.absent = {"httproutes"}
-    await setting.gateways.look("demo")
-    assert not setting.gateways.installed
-    setting.cluster.absent.clear()
-    await setting.gateways.look("demo")
-    assert setting.gateways.installed

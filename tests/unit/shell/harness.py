@@ -33,6 +33,7 @@ from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.key import Key
 from immutablerelease.runtime.observe import Observer
 from immutablerelease.runtime.queue import WorkQueue
+from immutablerelease.runtime.routers import Presence
 from immutablerelease.runtime.store import Store
 from immutablerelease.traffic.proof import Proof, Question
 
@@ -226,9 +227,9 @@ class Operator:
         memory.work = self.outside  # type: ignore[assignment]
         self.observer = Observer(self.store, memory, self.outside)
         self.queue: WorkQueue[Key] = WorkQueue(jitter=random.Random(0))  # noqa: S311 (not for secrets)
-        gateways = Gateways(self.cluster, lambda namespace: {})
+        gateways, presence = Gateways(self.cluster, lambda namespace: {}), Presence(self.cluster)
         self.executor = Executor(self.cluster, self.store, gateways)
-        memory.gateways, memory.proofs = gateways, self.outside.proofs  # type: ignore[assignment]
+        memory.presence, memory.proofs = presence, self.outside.proofs  # type: ignore[assignment]
         self.controller = Controller(
             api=self.cluster,
             observer=self.observer,
@@ -237,7 +238,7 @@ class Operator:
             work=self.outside,  # type: ignore[arg-type]
             prober=self.outside,  # type: ignore[arg-type]
             proofs=self.outside.proofs,  # type: ignore[arg-type]
-            gateways=gateways,
+            presence=presence,
             queue=self.queue,
             teller=self.told,
             now=lambda: self.outside.now,

@@ -25,8 +25,7 @@ from immutablerelease.runtime.execute import Executor
 from immutablerelease.runtime.gateways import Gateways
 from immutablerelease.runtime.routing import MovedMeanwhile
 from immutablerelease.runtime.store import Store
-from immutablerelease.traffic.acceptance import recorded
-from immutablerelease.traffic.service import write_record
+from immutablerelease.traffic.service import recorded, write_record
 
 from .fake_cluster import FakeCluster, Killed
 from .harness import KEY, Instant, Operator, manifest, template

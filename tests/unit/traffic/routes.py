@@ -5,7 +5,8 @@ from typing import Any
 
 from immutablerelease.api.objects import Release
 from immutablerelease.core.snapshot import RouteRecord
-from immutablerelease.traffic.gateway import Backends, http_route
+from immutablerelease.traffic.backends import Backends
+from immutablerelease.traffic.gateway import http_route
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 

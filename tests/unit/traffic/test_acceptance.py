@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.traffic.acceptance import faithful, unaccepted
+from immutablerelease.traffic.acceptance import unaccepted
+from immutablerelease.traffic.faithful import faithful
 from tests.unit.traffic.routes import record, release, route
 
 RELEASE = release()

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from immutablerelease.core.snapshot import RouteRecord
-from immutablerelease.traffic.acceptance import recorded
 from immutablerelease.traffic.gateway import PROOF_HEADER, http_route, token
+from immutablerelease.traffic.service import recorded
 from tests.unit.traffic.routes import AT, backends, record, release, route
 
 RELEASE = release()

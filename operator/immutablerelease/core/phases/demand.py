@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.api.strategy import BlueGreen, CanaryStep, Promotion
 
 from ..draft import IN_FLIGHT, Draft
-from ..shares import by_gateway
+from ..shares import by_weight
 from ..signals import Verdict
 from . import target as targets
 from .sharing import in_effect
@@ -114,7 +114,7 @@ def sole(draft: Draft) -> bool:
     A Service shares by its selector, which then picks every Pod of the release.
     """
     record, name = draft.record, draft.candidate
-    if by_gateway(draft.snapshot.release):
+    if by_weight(draft.snapshot.release):
         return False
     if record is not None and record.candidate is not None and record.weight > 0:
         return True
@@ -141,8 +141,8 @@ def drains(draft: Draft, name: str) -> bool:
 
 
 def _lags(draft: Draft) -> bool:
-    """Whether a gateway takes its time: it may send requests anywhere that they went before."""
-    return by_gateway(draft.snapshot.release) and not in_effect(draft)
+    """Whether a router takes its time: it may send requests anywhere that they went before."""
+    return by_weight(draft.snapshot.release) and not in_effect(draft)
 
 
 def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
@@ -151,7 +151,7 @@ def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
     On a Service the share is that of the Pods, and what serves keeps all of its own.
     """
     full = full_size(draft, name)
-    part, whole = step.weight, 100 if by_gateway(draft.snapshot.release) else 100 - step.weight
+    part, whole = step.weight, 100 if by_weight(draft.snapshot.release) else 100 - step.weight
     if part >= whole:
         return full
     return min(full, max(1, math.ceil(full * part / whole)))
@@ -202,7 +202,7 @@ def _warm(draft: Draft, name: str) -> bool:
 def _gave_way(draft: Draft, name: str) -> bool:
     """Whether it was made cold for the sake of a share; it is not warmed up again for nothing."""
     deployment = draft.deployment(name)
-    by_pods = bool(steps(draft)) and not by_gateway(draft.snapshot.release)
+    by_pods = bool(steps(draft)) and not by_weight(draft.snapshot.release)
     return by_pods and deployment is not None and deployment.replicas == 0
 
 

@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import REFUSED, Draft
 from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
-from ..shares import by_gateway
+from ..shares import Router, router
 from ..snapshot import Unresolved
 from . import target as targets
 from .candidate import AWAITING
@@ -214,14 +214,17 @@ def _in_flight(draft: Draft) -> Summary | None:
 
 
 def _unrouted(draft: Draft) -> Summary | None:
-    """The gateway does not do what it is asked, or nobody knows whether it does."""
-    gateway = draft.snapshot.route.gateway
-    if draft.record is None or not by_gateway(draft.snapshot.release) or in_effect(draft):
+    """The router does not do what it is asked, or nobody knows whether it does."""
+    asked, view = router(draft.snapshot.release), draft.snapshot.route.router
+    if draft.record is None or asked is None or in_effect(draft):
         return None
-    if not gateway.installed:
-        return Summary(ReleasePhase.DEGRADED, "GatewayApiMissing", gateway.message, stalled=True)
-    reason = "RouteNotProven" if gateway.accepted else "RouteNotAccepted"
-    return Summary(ReleasePhase.PROGRESSING, reason, gateway.message, reconciling=True)
+    if not view.installed:
+        return Summary(ReleasePhase.DEGRADED, _MISSING[asked], view.message, stalled=True)
+    reason = "RouteNotProven" if view.accepted else "RouteNotAccepted"
+    return Summary(ReleasePhase.PROGRESSING, reason, view.message, reconciling=True)
+
+
+_MISSING = {Router.GATEWAY: "GatewayApiMissing"}
 
 
 def _settled(draft: Draft) -> Summary:
@@ -239,7 +242,7 @@ def _settled(draft: Draft) -> Summary:
 
 
 def _traffic(draft: Draft) -> Iterator[TrafficShare]:
-    """Percent by revision: weights of a gateway; on a Service, shares of Pods."""
+    """Percent by revision: weights of a router; on a Service, shares of Pods."""
     record = draft.record
     if record is None:
         return

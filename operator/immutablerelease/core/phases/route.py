@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
 from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..plan import EventType
-from ..shares import by_gateway, selection
+from ..shares import router, selection
 from ..snapshot import RouteRecord
 
 PROMOTED = "Promoted"
@@ -67,13 +67,13 @@ def _strayed(draft: Draft, record: RouteRecord) -> str | None:
     if route.selected != wanted or route.record != record:
         was = route.selected or "nothing"
         return f"the Service pointed at {was}; it points at {wanted} again"
-    gateway = route.gateway
-    if not by_gateway(release) or not gateway.installed or gateway.record == record:
+    asked, found = router(release), route.router
+    if asked is None or not found.installed or found.record == record:
         return None
-    # A gateway that the release did not ask for before.
-    if gateway.record is None:
+    # A router that the release did not ask for before.
+    if found.record is None:
         return ""
-    return f"the HTTPRoute had another record; it sends requests to {record.revision} again"
+    return f"the {asked} had another record; it sends requests to {record.revision} again"
 
 
 def settle(draft: Draft) -> None:

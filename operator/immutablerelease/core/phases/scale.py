@@ -6,7 +6,7 @@ from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import Draft
 from ..plan import EnsureService, Scale, StartRevision
-from ..shares import by_gateway, selection
+from ..shares import by_weight, selection
 from ..snapshot import RouteRecord
 from .demand import DRAIN, desired
 from .sharing import in_effect
@@ -50,18 +50,17 @@ def _ensure_service(draft: Draft) -> None:
 
 
 def _stale(draft: Draft, record: RouteRecord) -> bool:
-    """Whether the HTTPRoute is to be written again, or is not asked for any more."""
-    gateway = draft.snapshot.route.gateway
-    if not by_gateway(draft.snapshot.release):
-        return gateway.record is not None
-    return gateway.record == record and not gateway.faithful
+    """Whether what the router goes by is to be written again, or is not asked for any more."""
+    route, router = draft.snapshot.route, draft.snapshot.route.router
+    asked = by_weight(draft.snapshot.release)
+    return route.leftover or (asked and router.record == record and not router.faithful)
 
 
 def _drained(draft: Draft, record: RouteRecord) -> bool:
     """Whether what had the traffic before has answered all that it was asked."""
-    gateway = draft.snapshot.route.gateway
-    asked = by_gateway(draft.snapshot.release)
-    if not asked or gateway.record != record or gateway.leaving is None:
+    router = draft.snapshot.route.router
+    asked = by_weight(draft.snapshot.release)
+    if not asked or router.record != record or router.leaving is None:
         return False
     if not draft.elapsed(record.at, DRAIN):
         draft.wake(record.at + timedelta(seconds=DRAIN))

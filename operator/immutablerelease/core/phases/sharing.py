@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase
 from .. import signals
 from ..draft import Draft
 from ..plan import EventType
-from ..shares import by_gateway, receivers, selection
+from ..shares import by_weight, receivers, selection
 from ..snapshot import EVERY, RouteRecord
 from . import target as targets
 from .probed import failures
@@ -30,7 +30,7 @@ def retreat(draft: Draft) -> None:
     elif not draft.serving(name) and any(signals.died(pod) for pod in draft.pods(name)):
         _revert(draft, name, "NoReadyPods", f"no Pod of {name} is ready")
     elif not draft.serving(name):
-        # A gateway would go on sending requests to nobody; whether it failed is seen later.
+        # A router would go on sending requests to nobody; whether it failed is seen later.
         draft.move(replace(record, weight=0, mirror=0, at=draft.now))
         if name in draft.revisions:
             draft.change(name, step_at=None, started_at=draft.now)
@@ -94,9 +94,9 @@ def in_effect(draft: Draft) -> bool:
     record, route = draft.record, draft.snapshot.route
     if record is None or route.record != record or draft.moved:
         return False
-    if by_gateway(draft.snapshot.release):
-        gateway = route.gateway
-        return gateway.record == record and gateway.faithful and gateway.accepted and gateway.proven
+    if by_weight(draft.snapshot.release):
+        router = route.router
+        return router.record == record and router.faithful and router.accepted and router.proven
     if route.selected != selection(draft.snapshot.release, record):
         return False
     return all(

@@ -11,7 +11,7 @@ from immutablerelease.api.strategy import CanaryStep
 
 from ..draft import SOON, Draft
 from ..plan import EventType
-from ..shares import by_gateway, clash
+from ..shares import by_weight, clash, router
 from .demand import DRAIN, held, next_step, paused, size, steps
 from .sharing import crowded, in_effect, share, shares
 
@@ -43,9 +43,9 @@ def shift(draft: Draft, name: str) -> tuple[str, str] | None:
 
 
 def add(draft: Draft, name: str) -> bool:
-    """Make a candidate known to the gateway before it gets traffic; whether it is."""
+    """Make a candidate known to the router before it gets traffic; whether it is."""
     record = draft.record
-    if record is None or not by_gateway(draft.snapshot.release):
+    if record is None or not by_weight(draft.snapshot.release):
         return True
     if record.candidate == name and in_effect(draft):
         return True
@@ -73,10 +73,10 @@ def _begin(draft: Draft, name: str) -> None:
 
 
 def _unreachable(draft: Draft, name: str, active: str, step: CanaryStep) -> tuple[str, str] | None:
-    if by_gateway(draft.snapshot.release) or step.weight == 0:
+    if by_weight(draft.snapshot.release) or step.weight == 0:
         return None
     text = clash(draft.ports(active), draft.ports(name))
-    advice = "name the ports of the containers, use blueGreen, or a gateway"
+    advice = "name the ports of the containers, use blueGreen, or a router"
     return ("PortsDiffer", f"one Service cannot serve both: {text}; {advice}") if text else None
 
 
@@ -97,7 +97,7 @@ def _move(draft: Draft, name: str, step: CanaryStep) -> None:
     if not add(draft, name):
         return
     surplus = _surplus(draft, name)
-    if step.weight > 0 and surplus and not by_gateway(draft.snapshot.release):
+    if step.weight > 0 and surplus and not by_weight(draft.snapshot.release):
         draft.change(name, message=f"waiting for Pods of {', '.join(surplus)} to be gone")
         return
     title = _title(draft, name)
@@ -120,11 +120,9 @@ def _surplus(draft: Draft, name: str) -> list[str]:
 
 def awaited(draft: Draft) -> str:
     """What is missing for traffic to go by the record."""
-    gateway = draft.snapshot.route.gateway
-    if by_gateway(draft.snapshot.release):
-        return (
-            f"the gateway: {gateway.message}" if gateway.message else "the gateway to route by it"
-        )
+    asked, message = router(draft.snapshot.release), draft.snapshot.route.router.message
+    if asked is not None:
+        return f"{asked.called}: {message}" if message else f"{asked.called} to route by it"
     return "its Pods to be endpoints of the Service" if crowded(draft) else "the Service"
 
 
