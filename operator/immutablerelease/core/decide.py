@@ -20,7 +20,7 @@ from .phases.report import changed_statuses, report
 from .phases.reverified import reverify
 from .phases.route import adopt, restore
 from .phases.scale import scale
-from .phases.sharing import retreat, withdraw
+from .phases.sharing import reroute, retreat, withdraw
 from .phases.specified import identify, settle_for_active
 from .phases.verified import verify
 from .plan import Plan
@@ -33,6 +33,7 @@ PHASES: tuple[Callable[[Draft], None], ...] = (
     guard,
     retreat,
     continue_revert,
+    reroute,
     identify,
     carry_out,
     verify,

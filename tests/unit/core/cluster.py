@@ -391,10 +391,11 @@ class Cluster(ApiServer):
         if self.service is not None:
             self.write("Service", NAME, replace(self.service, selected=revision), spec=True)
 
-    def tamper_weights(self) -> None:
-        """Change the weights of the HTTPRoute."""
+    def tamper_weights(self, revision: str | None) -> None:
+        """Change the weights of the HTTPRoute: all requests go to a revision, or to nothing."""
         if self.http_route is not None:
-            self.write("HTTPRoute", NAME, replace(self.http_route, faithful=False), spec=True)
+            body = replace(self.http_route, leads=(revision or "nothing",))
+            self.write("HTTPRoute", NAME, body, spec=True)
 
     def tamper_ports(self) -> None:
         """Change the ports of the Service."""

@@ -1,9 +1,12 @@
-"""The gateway of the simulated cluster: a data plane that follows the HTTPRoute when it pleases."""
+"""The gateway of the simulated cluster: a data plane that follows the HTTPRoute when it pleases.
 
-from dataclasses import dataclass
+Two proxies carry the requests. Each takes up what is written in its own time, keeps what it has for
+as long, and the controller says what it likes meanwhile.
+"""
+
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from immutablerelease.core.shares import receivers
 from immutablerelease.core.snapshot import RouteRecord, RouterView
 
 from .apiserver import ApiServer
@@ -17,39 +20,76 @@ LAG = timedelta(seconds=1)
 class Edge:
     """What requests are really sent by."""
 
-    # What all proxies route by.
-    routes: RouteRecord | None = None
-    # Whether the data plane takes nothing up at the moment.
+    # Whether no proxy takes anything up at the moment.
     stuck: bool = False
+    # Whether one of the two takes nothing up.
+    behind: bool = False
     # Whether the controller refuses what it is asked.
     refuses: bool = False
-    _seen: tuple[RouteRecord, datetime] | None = None
+    # Whether the controller says nothing, though the proxies do as they are told.
+    silent: bool = False
+    # Whether nobody can ask the proxies.
+    unreachable: bool = False
+    # When the HTTPRoute was found to be gone.
+    gone_at: datetime | None = None
+    _proxies: list[HttpRouteBody | None] = field(default_factory=lambda: [None, None])
+    _seen: tuple[HttpRouteBody | None, datetime] | None = None
+
+    @property
+    def routes(self) -> RouteRecord | None:
+        """What all proxies route by."""
+        one, other = self._proxies
+        agree = one is not None and other is not None and one.asks == other.asks
+        return one.record if one is not None and agree and not one.leads else None
+
+    def heal(self) -> None:
+        """Nothing is late or refused any more."""
+        self.stuck = self.behind = self.refuses = self.silent = self.unreachable = False
 
     def tick(self, api: ApiServer) -> None:
         """Take up what was written long enough ago."""
         stored = api.find("HTTPRoute", NAME)
-        if stored is None:
-            self.routes, self._seen = None, None
+        body = stored.body if stored is not None else None
+        if body is not None:
+            self.gone_at = None
+        elif self._seen is None or self._seen[0] is not None:
+            self.gone_at = api.now
+        if self._seen is None or self._seen[0] != body:
+            self._seen = (body, api.now)
+        if self.stuck or (self.refuses and body is not None) or api.now < self._seen[1] + LAG:
             return
-        record = stored.body.record
-        if self._seen is None or self._seen[0] != record:
-            self._seen = (record, api.now)
-        if not self.stuck and not self.refuses and api.now >= self._seen[1] + LAG:
-            self.routes = record
+        self._proxies[0] = body
+        if not self.behind:
+            self._proxies[1] = body
+
+    def programmed(self) -> list[HttpRouteBody]:
+        """What the proxies route by, each by its own."""
+        return [body for body in self._proxies if body is not None]
+
+    def targets(self) -> set[str]:
+        """Where requests are sent by what the operator wrote."""
+        written = [body for body in self.programmed() if not body.leads]
+        return {name for body in written for name in body.receivers}
+
+    def sends(self, revision: str) -> bool:
+        """Whether requests are sent to a revision by what the operator wrote."""
+        return revision in self.targets()
 
     def receives(self, revision: str) -> bool:
         """Whether requests are sent to a revision."""
-        return self.routes is not None and revision in receivers(self.routes)
+        return any(revision in body.receivers for body in self.programmed())
 
     def view(self, body: HttpRouteBody | None) -> RouterView:
         """What the operator finds out when it asks."""
         if body is None:
             return RouterView(message="there is no HTTPRoute yet")
+        current = all(known is not None and known.asks == body.asks for known in self._proxies)
+        proven = current and not self.unreachable
         return RouterView(
             record=body.record,
-            faithful=body.faithful,
-            accepted=not self.refuses,
-            proven=self.routes == body.record,
+            faithful=not body.leads,
+            accepted=not self.refuses and not self.silent,
+            proven=proven,
             leaving=None if body.drained else body.record.previous,
-            message="" if self.routes == body.record else "an address is late",
+            message="" if proven else "an address is late",
         )

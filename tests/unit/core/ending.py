@@ -23,7 +23,7 @@ def heal(cluster: Cluster, operator: Operator) -> None:
     cluster.reverify_every = None
     cluster.dependency_down_since = None
     cluster.endpoints_stuck = False
-    cluster.edge.stuck = cluster.edge.refuses = False
+    cluster.edge.heal()
     operator.resync()
 
 
@@ -57,13 +57,15 @@ def _follows(cluster: Cluster) -> None:
     route, service = cluster.http_route, cluster.service
     if cluster.spec.traffic.gateway is None:
         require(5, route is None, "an HTTPRoute is left that nobody asks for")
+        require(5, not cluster.edge.programmed(), "requests are sent by an HTTPRoute that is gone")
         return
     if service is None or service.record is None or not cluster.serving(service.record.revision):
         return
     require(5, route is not None, "there is no HTTPRoute")
     if route is not None:
         require(5, route.record == service.record, "HTTPRoute and Service have two records")
-        require(5, route.faithful, "the weights are somebody else's")
+        require(5, not route.leads, "the weights are somebody else's")
+        require(5, cluster.edge.routes == route.record, "requests are sent by something else")
         require(8, route.drained or route.record.previous is None, "what drained is still named")
 
 
@@ -134,7 +136,7 @@ def _serving(cluster: Cluster) -> None:
     if cluster.serving(name):
         record = service.record if service else None
         shared = record is not None and record.weight > 0
-        named = EVERY if shared else name
+        named = EVERY if shared and cluster.spec.traffic.gateway is None else name
         require(5, cluster.selected == named, f"{name} serves, {cluster.selected} is selected")
     spec = cluster.spec
     watched = spec.health.probes or not cluster.serving(name)
@@ -191,5 +193,10 @@ def _tidy(cluster: Cluster) -> None:
             left = not well(cluster, name) or (refusal is not None and refusal.revert)
             needed = left and _known_good(cluster, name) == deployment.name
             forged = cluster.selected == deployment.name
-            idle = replicas == 0 or returns or needed or forged
+            idle = replicas == 0 or returns or needed or forged or _unwritten(cluster)
             require(8, idle, f"{deployment.name} ({status.phase}) runs {replicas} Pods")
+
+
+def _unwritten(cluster: Cluster) -> bool:
+    """Whether nothing that serves answers, so that no HTTPRoute could be written yet."""
+    return cluster.spec.traffic.gateway is not None and cluster.http_route is None

@@ -69,6 +69,10 @@ class Invariants:
         self.refused_by: dict[str, str] = {}
         # When each revision lost the traffic, and whether a promotion took it.
         self.left: dict[str, tuple[datetime, bool]] = {}
+        # Revisions that the operator made so small that no request can be answered.
+        self.shrunk: set[str] = set()
+        # Whether somebody deleted the HTTPRoute, of which nobody was to know.
+        self.torn_out = False
         # Newest step of the canary at which each revision got a share.
         self.steps: dict[str, int] = {}
 
@@ -192,6 +196,18 @@ class Invariants:
             later = self.decide(snapshot, time)
             require(8, not later.intents, f"nothing wakes the operator for {later.intents}")
 
+    # --- every moment ---------------------------------------------------------------------------
+
+    def ticked(self) -> None:
+        """Check where the data plane sends requests at this moment."""
+        self.broken = True
+        self.torn_out = self.torn_out and self.cluster.http_route is None
+        passed = {name for name, _ in self.cluster.passed}
+        for name in self.cluster.edge.targets():
+            require(1, name in passed, f"requests are sent to {name}, which was never verified")
+            require(2, name not in self.shrunk, f"requests are sent to {name}, which was shrunk")
+        self.broken = False
+
     # --- every write ----------------------------------------------------------------------------
 
     def applies(self, snapshot: Snapshot, intent: Intent) -> None:
@@ -210,6 +226,7 @@ class Invariants:
             wanted = EVERY if shared and not by_weight(snapshot.release) else names
             if intent.drained:
                 self._drains(snapshot)
+            self._keeps(snapshot)
             require(
                 1, wanted == route.selected, f"ports are set on a Service that drifted ({names})"
             )
@@ -217,10 +234,16 @@ class Invariants:
             require(1, names in passed, f"ports are set on a Service that names {names}")
         elif isinstance(intent, StartRevision):
             self._runs(intent.revision)
+            if intent.revision not in snapshot.deployments:
+                self.shrunk.discard(intent.revision)
         elif isinstance(intent, Scale):
             if intent.replicas > self.cluster.get("Deployment", intent.revision).body.replicas:
                 self._runs(intent.revision)
             self._scales(snapshot, intent.revision, intent.replicas)
+            if intent.replicas == 0 and snapshot.release.spec.replicas > 0:
+                self.shrunk.add(intent.revision)
+            else:
+                self.shrunk.discard(intent.revision)
         elif isinstance(intent, DeleteRevision):
             require(2, intent.name != self.cluster.selected, f"{intent.name} serves and goes")
             self._scales(snapshot, intent.name, 0)
@@ -235,11 +258,13 @@ class Invariants:
         record = intent.record
         target = record.revision
         passed = {name for name, _ in self.cluster.passed}
-        require(1, target in passed, f"{target} was never verified")
+        for named in {target, record.candidate} - {None}:
+            require(1, named in passed, f"{named} was never verified")
         require(1, bool(self.cluster.serving(target)), f"{target} has no ready Pod")
         if record.candidate is not None and record.weight > 0:
             self._shares(snapshot, record, record.candidate)
         before = snapshot.route.record
+        self._carried(snapshot, record)
         if by_weight(snapshot.release) and before is not None:
             self._by_weight(snapshot, before, record)
         if record.reason == "Promoted" and (before is None or before.revision != target):
@@ -255,6 +280,16 @@ class Invariants:
             if shared and before.revision == target and before.candidate is not None:
                 self.reverted.add(before.candidate)
         self._note_leaving(record.revision, record.reason)
+
+    @staticmethod
+    def _carried(snapshot: Snapshot, record: RouteRecord) -> None:
+        """A share is given by what carries the traffic, and by nothing besides."""
+        if record.weight == record.mirror == 0:
+            return
+        route, name = snapshot.route, record.candidate
+        require(4, not route.leftover, f"{name} gets a share by two weights")
+        told = not by_weight(snapshot.release) or route.router.record is not None
+        require(4, told, f"a router is not told of {name} first")
 
     def _by_weight(self, snapshot: Snapshot, before: RouteRecord, record: RouteRecord) -> None:
         """Added at weight 0 first, raised once proven, and what had the traffic drains in peace."""
@@ -273,6 +308,16 @@ class Invariants:
             added = before.candidate == record.revision
             require(4, added, f"{record.revision} gets all and the gateway did not know it")
             require(4, proven, f"{record.revision} gets all before the gateway is proven")
+
+    def _keeps(self, snapshot: Snapshot) -> None:
+        """What is written over moves no traffic, and an HTTPRoute goes when it shares nothing."""
+        written, record = self.cluster.http_route, snapshot.route.record
+        if written is None or written.leads or record is None:
+            return
+        if by_weight(snapshot.release):
+            require(2, written.record == record, "the HTTPRoute is moved without a look")
+        elif record.weight > 0:
+            require(2, self.cluster.selected == EVERY, f"{record.candidate} is left to nobody")
 
     def _drains(self, snapshot: Snapshot) -> None:
         record = snapshot.route.record
@@ -412,9 +457,7 @@ class Invariants:
         require(2, not serves, f"{name} serves and shrinks to {replicas}")
         if record is not None and name == record.candidate and replicas > 0:
             return
-        if by_weight(snapshot.release):
-            late = self.cluster.edge.receives(name)
-            require(2, not late, f"the gateway sends requests to {name}, and it shrinks")
+        self._unreached(snapshot, name)
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
         require(2, not named, f"{name} is routed to and shrinks to {replicas}")
         status = self.cluster.status(name)
@@ -428,6 +471,19 @@ class Invariants:
             over = self.cluster.now >= left + keep - CLOCKS
             told = f"left {left:%X}, now {self.cluster.now:%X}, {status.phase}, {status.left_at}"
             require(2, over, f"{name} shrinks to {replicas} inside of its keepWarm ({told})")
+
+    def _unreached(self, snapshot: Snapshot, name: str) -> None:
+        """What a gateway sends requests to, or may begin to, is not made smaller.
+
+        Where it is not asked for any more nobody knows what it does; it has as long as a drain.
+        """
+        edge, written = self.cluster.edge, self.cluster.http_route
+        gone = edge.gone_at is not None and self.cluster.now >= edge.gone_at + DRAIN - CLOCKS
+        if not by_weight(snapshot.release) and (gone or self.torn_out):
+            return
+        require(2, not edge.sends(name), f"the gateway sends requests to {name}, and it shrinks")
+        told = written is not None and not written.leads and name in written.receivers
+        require(2, not told, f"the gateway is told to send requests to {name}, and it shrinks")
 
     def _remembers(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
         if intent.status.phase is RevisionPhase.ACTIVE:

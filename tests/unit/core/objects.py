@@ -7,6 +7,7 @@ from typing import Any
 from immutablerelease.api.action import ActionSpec, ActionStatus
 from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
 from immutablerelease.api.revision import RevisionSpec, RevisionStatus
+from immutablerelease.core.shares import receivers
 from immutablerelease.core.snapshot import PodView, RouteRecord
 
 # Name of the one release, and of its Service.
@@ -70,7 +71,18 @@ class HttpRouteBody:
     record: RouteRecord
     # Whether what had the traffic before was left out.
     drained: bool = False
-    faithful: bool = True
+    # Where somebody else made it send requests to, instead of where its record says.
+    leads: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> tuple[object, ...]:
+        """What an answer of the data plane proves; what drains is no part of it."""
+        return self.record, self.leads
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Revisions that requests are sent to by it."""
+        return self.leads or receivers(self.record)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from immutablerelease.api.objects import Action, Metadata, Release, Revision
 from immutablerelease.api.probe import Probe
+from immutablerelease.api.release import ReleaseSpec
 from immutablerelease.core.decide import decide
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.plan import (
@@ -62,6 +63,9 @@ class Watcher(Protocol):
 
     def applies(self, snapshot: Snapshot, intent: Intent) -> None:
         """An intent is about to be written."""
+
+    def ticked(self) -> None:
+        """A moment passed."""
 
 
 class Killed(Exception):
@@ -178,6 +182,8 @@ class Operator:
             rounds += 1
             self.reconcile()
         self.unproductive = self.unproductive + 1 if rounds == 25 else 0
+        if self.watcher is not None:
+            self.watcher.ticked()
 
     def reconcile(self) -> None:
         """Observe, decide, apply."""
@@ -327,7 +333,7 @@ class Operator:
             deployments={stored.name: _deployment(stored) for stored in deployments},
             pods=self._pods(),
             probes=self.probes,
-            route=self._route(),
+            route=self._route(release.body.spec),
             services=frozenset(stored.name for stored in self._of("RevisionService")),
             budgets={stored.name: stored.body for stored in self._of("Budget")},
             actions=self._actions(),
@@ -348,10 +354,9 @@ class Operator:
             pods[revision] = (*pods.get(revision, ()), stored.body.view)
         return pods
 
-    def _route(self) -> Route:
+    def _route(self, spec: ReleaseSpec) -> Route:
         service, http = self.store.get(("Service", NAME)), self.store.get(("HTTPRoute", NAME))
-        traffic, router = self.cluster.spec.traffic, RouterView()
-        asked = traffic.gateway is not None
+        asked, router = spec.traffic.gateway is not None, RouterView()
         if asked:
             router = self.cluster.edge.view(http.body if http else None)
         told = http.body.record if http else None
@@ -364,7 +369,7 @@ class Operator:
             newest(body.record, told),
             body.selected,
             names,
-            self.cluster.spec.service.ports,
+            spec.service.ports,
             untouched=body.untouched,
             router=router,
             leftover=http is not None and not asked,

@@ -16,6 +16,7 @@ from .cluster import Cluster
 from .invariants import Invariants
 from .objects import NAME
 from .simulator import Faults, Operator
+from .stage import release_spec
 
 # Longer than it takes to start, test and promote, shorter than to bake.
 CALM = 12
@@ -145,6 +146,38 @@ def late_once_recorded(version: str, weight: int) -> Act:
     return act
 
 
+def shared(version: str, weight: int) -> Act:
+    """Time until a version has so much of the traffic, and that is in effect."""
+
+    def act(operator: Operator) -> None:
+        cluster = operator.cluster
+        for _ in range(60):
+            passing(1)(operator)
+            record, name = cluster.record, cluster.revision_of(version)
+            given = record is not None and (record.candidate, record.weight) == (name, weight)
+            if name is not None and given and cluster.status(name).step_at is not None:
+                return
+        raise AssertionError(f"{version} never got {weight} %")
+
+    return act
+
+
+def by_gateway(*, asked: bool) -> Act:
+    """Somebody puts a gateway into the manifest, or takes it out."""
+    traffic = release_spec(gateway=asked).traffic
+    return lambda operator: operator.cluster.change(traffic=traffic)
+
+
+def weights_changed() -> Act:
+    """Somebody makes the HTTPRoute send all requests to nothing."""
+    return lambda operator: operator.cluster.tamper_weights(None)
+
+
+def http_route_deleted() -> Act:
+    """Somebody deletes the HTTPRoute."""
+    return lambda operator: operator.cluster.delete("HTTPRoute", NAME)
+
+
 def forge_record(version: str) -> Act:
     """Somebody forges the record of the route."""
     return lambda operator: operator.cluster.tamper_record(
@@ -245,6 +278,7 @@ def end(operator: Operator) -> dict[str, Any]:
     return {
         "revisions": revisions,
         "selected": cluster.selected,
+        "proxies": [body.receivers for body in cluster.edge.programmed()],
         "phase": status.phase,
         "conditions": {(item.type, item.status, item.reason) for item in status.conditions},
         "known good": status.known_good_revision,

@@ -9,11 +9,13 @@ from .stories import (
     Story,
     ask,
     both,
+    by_gateway,
     dependency,
     deploy,
     distrust,
     evict,
     forge_record,
+    http_route_deleted,
     late_gateway,
     late_once_recorded,
     new_policies,
@@ -21,6 +23,7 @@ from .stories import (
     pointed_at,
     prometheus,
     registry,
+    shared,
     stuck_endpoints,
     turn,
     unanswered,
@@ -29,6 +32,7 @@ from .stories import (
     verdicts_stand,
     verified_every,
     wait,
+    weights_changed,
 )
 
 REPLACED = Story(
@@ -83,6 +87,35 @@ GATEWAY_LATE_TO_LEAVE = Story(
         (both(deploy("v2"), late_once_recorded("v2", 100)), 40),
         (late_gateway(False), 40),
     ),
+)
+GATEWAY_MENDED = Story(
+    "the only version there is answers nobody behind a gateway, and the next one mends it",
+    release_spec(gateway=True),
+    ((wait, 30), (turn("v1", crashes=True), 20), (deploy("v2"), 30)),
+)
+GATEWAY_TAKEN_OUT = Story(
+    "the gateway is taken out of the manifest while a version has a share of its requests",
+    release_spec(gateway=True, steps=STEPS, replicas=4),
+    ((wait, 45), (both(deploy("v2"), shared("v2", 20), by_gateway(asked=False)), 40)),
+)
+GATEWAY_PUT_IN = Story(
+    "a gateway is put into the manifest while a version has a share of the Pods",
+    release_spec(steps=STEPS, replicas=4),
+    ((wait, 45), (both(deploy("v2"), shared("v2", 20), by_gateway(asked=True)), 40)),
+)
+GATEWAY_LATE_AND_TAKEN_OUT = Story(
+    "a gateway that still sends requests to what was left is taken out of the manifest",
+    release_spec(gateway=True, keep_warm=2.0),
+    (
+        (wait, 45),
+        (both(deploy("v2"), late_once_recorded("v2", 100)), 30),
+        (both(by_gateway(asked=False), passing(5), late_gateway(False)), 30),
+    ),
+)
+GATEWAY_TAMPERED = Story(
+    "somebody deletes the HTTPRoute, and changes the weights of the next one",
+    release_spec(gateway=True),
+    ((wait, 45), (deploy("v2"), 20), (http_route_deleted(), 10), (weights_changed(), 20)),
 )
 CANARY_REVERTED = Story(
     "a version fails its probe while it has a share",
@@ -381,6 +414,11 @@ STORIES = (
     GATEWAY_REVERTED,
     GATEWAY_LATE,
     GATEWAY_LATE_TO_LEAVE,
+    GATEWAY_MENDED,
+    GATEWAY_TAKEN_OUT,
+    GATEWAY_PUT_IN,
+    GATEWAY_LATE_AND_TAKEN_OUT,
+    GATEWAY_TAMPERED,
     CANARY_REVERTED,
     CANARY_CRASHES,
     CANARY_BY_HAND,

@@ -51,7 +51,7 @@ LOSSY = Faults(lose=0.3, delay=0.3, repeat=0.2)
 ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.1, fail=0.15, lose_answer=0.1, crash=0.1)
 DEADLY = Faults(crash=0.4)
 
-DELETED = ["Deployment", "RevisionService", "Budget", "Revision", "Service"]
+DELETED = ["Deployment", "RevisionService", "Budget", "Revision", "Service", "HTTPRoute"]
 
 
 class ReleaseMachine(RuleBasedStateMachine):
@@ -63,6 +63,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         preview=st.sampled_from([None, 1]),
         probed=st.sampled_from([True, True, False]),
         steps=st.sampled_from([(), (), STEPS, PAUSES]),
+        gateway=st.booleans(),
         faults=st.sampled_from([CALM, CALM, LOSSY, ROUGH]),
     )
     def start(
@@ -72,10 +73,13 @@ class ReleaseMachine(RuleBasedStateMachine):
         preview: int | None,
         probed: bool,
         steps: Any,
+        gateway: bool,
         faults: Faults,
     ) -> None:
         promotion = Promotion.MANUAL if manual else Promotion.AUTOMATIC
-        spec = release_spec(promotion=promotion, preview=preview, probed=probed, steps=steps)
+        spec = release_spec(
+            promotion=promotion, preview=preview, probed=probed, steps=steps, gateway=gateway
+        )
         self.cluster = Cluster(spec)
         self.checks = Invariants(self.cluster)
         self.operator = Operator(self.cluster, seed, self.checks)
@@ -219,6 +223,32 @@ class ReleaseMachine(RuleBasedStateMachine):
     def environment(self, what: str, value: bool) -> None:
         setattr(self.cluster, what, value)
 
+    # --- gateways -------------------------------------------------------------------------------
+
+    @rule(
+        what=st.sampled_from(["stuck", "behind", "refuses", "silent", "unreachable"]),
+        seconds=st.integers(0, 25),
+    )
+    def gateway_is_in_trouble(self, what: str, seconds: int) -> None:
+        setattr(self.cluster.edge, what, True)
+        self._wait(seconds)
+
+    @rule(seconds=st.integers(0, 6))
+    def gateway_is_well(self, seconds: int) -> None:
+        self.cluster.edge.heal()
+        self._wait(seconds)
+
+    @rule(times=st.integers(1, 4), seconds=st.integers(1, 3))
+    def acceptance_flaps(self, times: int, seconds: int) -> None:
+        for _ in range(times):
+            self.cluster.edge.refuses = not self.cluster.edge.refuses
+            self._wait(seconds)
+
+    @rule(asked=st.booleans(), seconds=st.integers(0, 12))
+    def ask_for_a_gateway(self, asked: bool, seconds: int) -> None:
+        self.cluster.change(traffic=release_spec(gateway=asked).traffic)
+        self._wait(seconds)
+
     @rule(all_of_them=st.booleans())
     def evict(self, all_of_them: bool) -> None:
         pods = [pod for pod in self.cluster.all("Pod") if not pod.body.view.deleting]
@@ -239,8 +269,10 @@ class ReleaseMachine(RuleBasedStateMachine):
             self.cluster.delete(kind, name)
             if kind == "Revision":
                 self.checks.forget(name)
-            if kind == "Service":
+            if kind in ("Service", "HTTPRoute"):
                 self.checks.forget_untold()
+            if kind == "HTTPRoute":
+                self.checks.torn_out = True
 
     # --- the operator ---------------------------------------------------------------------------
 

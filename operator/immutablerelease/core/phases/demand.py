@@ -141,8 +141,12 @@ def drains(draft: Draft, name: str) -> bool:
 
 
 def _lags(draft: Draft) -> bool:
-    """Whether a router takes its time: it may send requests anywhere that they went before."""
-    return by_weight(draft.snapshot.release) and not in_effect(draft)
+    """Whether a router takes its time: it may send requests anywhere that they went before.
+
+    One that is not asked for any more can prove nothing, as long as its object is there.
+    """
+    late = by_weight(draft.snapshot.release) and not in_effect(draft)
+    return late or draft.snapshot.route.leftover
 
 
 def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:

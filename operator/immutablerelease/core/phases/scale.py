@@ -45,6 +45,8 @@ def _ensure_service(draft: Draft) -> None:
     # A port that somebody added leads to the same Pods; it is not ours to remove.
     missing = set(draft.ports(record.revision)) - set(route.ports)
     drained = _drained(draft, record)
+    if route.leftover:
+        _see_off(draft, record)
     if missing or not route.untouched or drained or _stale(draft, record):
         draft.do_later(EnsureService(drained))
 
@@ -54,6 +56,15 @@ def _stale(draft: Draft, record: RouteRecord) -> bool:
     route, router = draft.snapshot.route, draft.snapshot.route.router
     asked = by_weight(draft.snapshot.release)
     return route.leftover or (asked and router.record == record and not router.faithful)
+
+
+def _see_off(draft: Draft, record: RouteRecord) -> None:
+    """What a router may send requests to until it knows that its object is gone drains."""
+    for name, status in list(draft.revisions.items()):
+        deployment = draft.deployment(name)
+        runs = deployment is not None and deployment.replicas > 0
+        if runs and status.tested_at and name not in (record.revision, record.candidate):
+            draft.change(name, left_at=draft.now)
 
 
 def _drained(draft: Draft, record: RouteRecord) -> bool:

@@ -31,10 +31,39 @@ def retreat(draft: Draft) -> None:
         _revert(draft, name, "NoReadyPods", f"no Pod of {name} is ready")
     elif not draft.serving(name):
         # A router would go on sending requests to nobody; whether it failed is seen later.
-        draft.move(replace(record, weight=0, mirror=0, at=draft.now))
-        if name in draft.revisions:
-            draft.change(name, step_at=None, started_at=draft.now)
-        draft.tell(EventType.WARNING, "ShareTaken", f"no Pod of {name} is ready", name)
+        _suspend(draft, record, f"no Pod of {name} is ready")
+
+
+def reroute(draft: Draft) -> None:
+    """Take back a share that was given by what does not carry the traffic now; it is given anew.
+
+    The weight of a router is no share of Pods, nor the other way round, and a router that does not
+    know of a candidate has to be told of it first.
+    """
+    record = draft.record
+    if record is None or record.candidate is None or record.weight == record.mirror == 0:
+        return
+    if draft.moved or draft.route_taken or not draft.serving(record.revision):
+        return
+    if _uncarried(draft):
+        _suspend(draft, record, "something else carries the traffic by now")
+
+
+def _uncarried(draft: Draft) -> bool:
+    """Whether the share was given by a router and none is asked for, or the other way round."""
+    route = draft.snapshot.route
+    if by_weight(draft.snapshot.release):
+        return route.router.installed and route.router.record is None
+    return route.leftover and route.selected != EVERY
+
+
+def _suspend(draft: Draft, record: RouteRecord, why: str) -> None:
+    """All traffic to what serves; the candidate keeps its place and its step."""
+    name = record.candidate or ""
+    draft.move(replace(record, weight=0, mirror=0, at=draft.now))
+    if name in draft.revisions:
+        draft.change(name, step_at=None, started_at=draft.now)
+    draft.tell(EventType.WARNING, "ShareTaken", why, name)
 
 
 def withdraw(draft: Draft) -> None:

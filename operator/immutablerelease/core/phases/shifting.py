@@ -45,9 +45,16 @@ def shift(draft: Draft, name: str) -> tuple[str, str] | None:
 def add(draft: Draft, name: str) -> bool:
     """Make a candidate known to the router before it gets traffic; whether it is."""
     record = draft.record
+    if draft.snapshot.route.leftover:
+        # It sends requests by weights of its own.
+        draft.change(name, message=f"waiting for {awaited(draft)}")
+        return False
     if record is None or not by_weight(draft.snapshot.release):
         return True
     if record.candidate == name and in_effect(draft):
+        return True
+    if not draft.serving(record.revision):
+        # Nobody answers anyway: what is late can harm no request, and waiting helps none.
         return True
     # The next record names nothing that was left: what was has to be drained by then.
     drained = record.previous is None or draft.elapsed(record.at, DRAIN)
@@ -120,8 +127,11 @@ def _surplus(draft: Draft, name: str) -> list[str]:
 
 def awaited(draft: Draft) -> str:
     """What is missing for traffic to go by the record."""
-    asked, message = router(draft.snapshot.release), draft.snapshot.route.router.message
+    asked, route = router(draft.snapshot.release), draft.snapshot.route
+    if route.leftover:
+        return "what carried the traffic before to be gone"
     if asked is not None:
+        message = route.router.message
         return f"{asked.called}: {message}" if message else f"{asked.called} to route by it"
     return "its Pods to be endpoints of the Service" if crowded(draft) else "the Service"
 
