@@ -47,7 +47,7 @@ from immutablerelease.runtime.routers import Presence
 from immutablerelease.runtime.store import Store
 from immutablerelease.runtime.telling import Telling
 from immutablerelease.runtime.trust import TrustReader
-from immutablerelease.runtime.watching import Watching
+from immutablerelease.runtime.watching import Watching, WatchingEnded
 from immutablerelease.runtime.web import Web
 from immutablerelease.runtime.work import Work
 from immutablerelease.traffic.proof import Proofs, ask
@@ -212,7 +212,7 @@ class App:
         self.health.filled = True
         log.info("the cluster was read; watching")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.watching.watch(stop), name="watching")
+            group.create_task(self._watch(stop), name="watching")
             group.create_task(self.watching.resync(stop), name="resync")
             replaced = self.watching.policies_changed
             group.create_task(self.trust.watch(self._policies, replaced, stop), name="trust")
@@ -229,6 +229,14 @@ class App:
 
     def _policies(self) -> Sequence[Policy]:
         return self.observer.policies().readable
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        try:
+            await self.watching.watch(stop)
+        except WatchingEnded as error:
+            log.critical("%s; this process ends, for only a new one has new watches", error)
+            # What kopf leaves behind may wait for ever, and an orderly end would wait for it.
+            os._exit(1)
 
     def _lost(self) -> None:
         """Another process may work from now on: end at once, before anything else is written."""

@@ -126,8 +126,28 @@ class Watching:
         same process: the next process does, and loses nothing.
 
         Raises:
-            WatchingEnded: It ended by itself.
+            WatchingEnded: It ends by itself. Some of its tasks may never end: end the process.
         """
+        before = asyncio.all_tasks()
+        tasks = await kopf.spawn_tasks(
+            registry=self._registry(),
+            settings=_settings(bool(self._namespaces)),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=stop,
+        )
+        self._watches.running = True
+        try:
+            # kopf takes all its tasks down with the first, and waits for them without an end.
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._watches.running = False
+        if not stop.is_set():
+            raise WatchingEnded(f"kopf ends: {'; '.join(_why(task) for task in ended)}")
+        await kopf.run_tasks(tasks, ignored=before)
+
+    def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
         for kind in (*WHOLE, *CHILDREN):
@@ -139,22 +159,7 @@ class Watching:
                 registry=registry,
                 id=kind.plural,
             )(handler)
-        self._watches.running = True
-        try:
-            await kopf.operator(
-                registry=registry,
-                settings=_settings(bool(self._namespaces)),
-                standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
-                stop_flag=stop,
-            )
-        except Exception as error:
-            raise WatchingEnded(f"kopf has ended: {type(error).__name__}: {error}") from error
-        finally:
-            self._watches.running = False
-        if not stop.is_set():
-            raise WatchingEnded("kopf has ended though nobody stopped it")
+        return registry
 
     def _handler(self, kind: Kind) -> Callable[..., Any]:
         async def on_event(event: Mapping[str, Any], **_: object) -> None:
@@ -222,6 +227,11 @@ async def _sleep(seconds: float, stop: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stop.wait()
+
+
+def _why(task: asyncio.Task[object]) -> str:
+    error = None if task.cancelled() else task.exception()
+    return f"its {task.get_name()} ended" + (f": {type(error).__name__}: {error}" if error else "")
 
 
 async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:

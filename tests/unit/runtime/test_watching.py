@@ -1,6 +1,7 @@
 """What is watched ends in the store, and the releases that it concerns in the queue."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 import pytest
@@ -256,14 +257,45 @@ async def test_watches_that_end_by_themselves_end_the_process(
     setting: Setting, monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
     running = []
+    over = asyncio.Event()
 
-    async def ends(**_: object) -> None:
+    async def ends() -> None:
+        await asyncio.sleep(0)
         running.append(setting.watches.running)
         if error is not None:
             raise error
 
-    monkeypatch.setattr("kopf.operator", ends)
-    with pytest.raises(watching.WatchingEnded):
-        await setting.watching.watch(asyncio.Event())
+    async def stays() -> None:
+        """Waits for what never comes, whoever cancels it, as kopf's watchers may."""
+        while not over.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await over.wait()
+
+    async def spawn(**_: object) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(ends(), name="orchestrator"), asyncio.create_task(stays())]
+
+    monkeypatch.setattr("kopf.spawn_tasks", spawn)
+    try:
+        with pytest.raises(watching.WatchingEnded, match=f"its orchestrator ended.*{error or ''}"):
+            await asyncio.wait_for(setting.watching.watch(asyncio.Event()), 5)
+    finally:
+        over.set()
     assert running == [True]
+    assert not setting.watches.running
+
+
+async def test_watches_end_when_they_are_stopped(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = asyncio.Event()
+
+    async def spawn(**_: object) -> list[asyncio.Task[bool]]:
+        return [asyncio.create_task(stop.wait())]
+
+    monkeypatch.setattr("kopf.spawn_tasks", spawn)
+    watch = asyncio.create_task(setting.watching.watch(stop))
+    await asyncio.sleep(0)
+    assert not watch.done()
+    stop.set()
+    await asyncio.wait_for(watch, 5)
     assert not setting.watches.running
