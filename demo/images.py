@@ -62,14 +62,21 @@ class ImageMaker:
     """Builds, pushes and signs; `scratch` holds keys and cosign's settings."""
 
     def __init__(
-        self, scratch: Path, registry: str, run: str, repository: str = REPOSITORY
+        self,
+        scratch: Path,
+        registry: str,
+        run: str,
+        repository: str = REPOSITORY,
+        cluster: str = "iro",
     ) -> None:
+        """`cluster` is the name of the local one whose registry it is."""
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._registry = registry
         self._repository = repository
         # Baked in with the tag, so that no two images are one, nor one that an earlier run signed.
         self._run = run
+        self._cluster = cluster
         self._settings = scratch / "signing-config.json"
 
     def build(self, tag: str, env: Mapping[str, str], registry: str | None = None) -> Image:
@@ -80,6 +87,7 @@ class ImageMaker:
             {"/app": go_build(APP, "demo-app")},
             entrypoint=["/app"],
             env={"VERSION": tag, "RUN": f"{self._run}/{tag}", **env},
+            cluster=self._cluster,
         )
         return Image(ref, pinned.rpartition("@")[2])
 

@@ -36,18 +36,18 @@ class Place:
         return [*self.prefix, *arguments]
 
 
-def prepare(profile: str) -> Place:
-    """Have the cluster up and all tools built.
+def prepare(profile: str, name: str = "iro") -> Place:
+    """Have the cluster up and all tools built; `name` is that of the local one.
 
     Raises:
         DevclusterError: neither can be had; says what to do.
     """
     if os.environ.get("CLUSTER", "local") == "local":
-        up = [*DEVCLUSTER, "up", "--profile", profile]
+        up = [*DEVCLUSTER, "up", "--name", name, "--profile", profile]
         if subprocess.run(up, stdout=sys.stderr, check=False).returncode:
             raise TargetError("the local cluster is not up; the line above says why")
         tools(TOOLS)
-        return Place((*DEVCLUSTER, "exec", "--"), dict(os.environ))
+        return Place((*DEVCLUSTER, "exec", "--name", name, "--"), dict(os.environ))
     target = target_from_env()
     tools(TOOLS)
     path = os.pathsep.join([search_path(TOOLS), os.environ.get("PATH", "")])

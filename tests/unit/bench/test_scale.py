@@ -5,15 +5,31 @@ from typing import Any
 
 import pytest
 
-from bench.scale import DEPLOYMENTS, RELEASES, Figures, Took, judge
+from bench.crowd import DEPLOYMENTS, RELEASES
+from bench.gauges import Cost, Gauges
+from bench.scale import Figures, Memory, Took, judge
 
+COST = Cost(cpu_ms=1.0, reads=1.0, writes=1.0, reconciles=1.0)
 GOOD = Figures(
     releases=500,
     ours=Took(15.0, 11.0),
     bare=Took(10.0, 10.0),
-    resident_mib=250.0,
+    create_cost=COST,
+    update_cost=COST,
+    memory=Memory(empty_mib=100.0, resident_mib=115.0),
     idle_writes=0,
 )
+METRICS = """# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
+process_cpu_seconds_total 12.5
+process_resident_memory_bytes 1.048576e+08
+rest_client_requests_total{code="200",verb="get"} 3.0
+rest_client_requests_total{code="200",verb="list"} 2.0
+rest_client_requests_total{code="200",verb="apply"} 7.0
+rest_client_requests_total{code="201",verb="create"} 1.0
+rest_client_requests_created{code="201",verb="create"} 1.7e+09
+controller_runtime_reconcile_total{controller="release",result="changed"} 4.0
+controller_runtime_reconcile_total{controller="release",result="unchanged"} 5.0
+"""
 
 
 def test_at_its_limits_every_budget_is_kept() -> None:
@@ -25,13 +41,27 @@ def test_at_its_limits_every_budget_is_kept() -> None:
     [
         pytest.param({"ours": Took(15.1, 11.0)}, id="created too slowly"),
         pytest.param({"ours": Took(15.0, 11.1)}, id="updated too slowly"),
-        pytest.param({"resident_mib": 251.0}, id="too much memory"),
+        pytest.param({"memory": Memory(100.0, 115.1)}, id="too much memory"),
         pytest.param({"idle_writes": 1}, id="a write for nothing"),
     ],
 )
 def test_one_budget_is_missed(changes: dict[str, Any]) -> None:
     verdicts = judge(dataclasses.replace(GOOD, **changes))
     assert [verdict.kept for verdict in verdicts].count(False) == 1
+
+
+def test_figures_are_read_off_the_metrics_of_the_operator() -> None:
+    assert Gauges.read(METRICS) == Gauges(
+        cpu_seconds=12.5, resident_mib=100.0, reads=5, writes=8, reconciles=9
+    )
+
+
+def test_a_cost_is_the_share_of_one_release_in_what_was_used() -> None:
+    before = Gauges(cpu_seconds=1.0, resident_mib=90.0, reads=10, writes=5, reconciles=3)
+    after = Gauges(cpu_seconds=2.5, resident_mib=95.0, reads=40, writes=105, reconciles=43)
+    assert Cost.between(before, after, 10) == Cost(
+        cpu_ms=150.0, reads=3.0, writes=10.0, reconciles=4.0
+    )
 
 
 def deployment(**status: int) -> dict[str, Any]:
