@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlencode
+from urllib.request import getproxies_environment
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
@@ -117,7 +118,11 @@ class KubeApi:
         observe: Observe = lambda verb, code, seconds: None,
     ) -> Self:
         """The API server that the environment names."""
-        configuration = Configuration(connection_pool_maxsize=connections)
+        # Else ~/.netrc is read again for every request, in a thread, for a proxy nobody named.
+        session = {"trust_env": bool(getproxies_environment())}
+        configuration = Configuration(
+            connection_pool_maxsize=connections, client_session_kwargs=session
+        )
         await load_configuration(configuration)
         return cls(configuration, observe=observe)
 

@@ -6,16 +6,13 @@ prunes the store. Child objects are filtered by label on the server.
 
 import asyncio
 import contextlib
-import dataclasses
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import kopf
 
 from immutablerelease.api.meta import RELEASE_LABEL
-from immutablerelease.health.address import authority
 
 from .client import (
     ACTIONS,
@@ -39,6 +36,7 @@ from .client import (
 from .key import Key
 from .liveness import Watches
 from .store import Store
+from .transport import login, settings
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +129,7 @@ class Watching:
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
-            settings=_settings(bool(self._namespaces)),
+            settings=settings(CHILDREN, namespaced=bool(self._namespaces)),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
@@ -149,7 +147,7 @@ class Watching:
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
-        kopf.on.login(registry=registry)(_login)
+        kopf.on.login(registry=registry)(login)
         for kind in (*WHOLE, *CHILDREN):
             handler = self._handler(kind)
             kopf.on.event(
@@ -232,32 +230,3 @@ async def _sleep(seconds: float, stop: asyncio.Event) -> None:
 def _why(task: asyncio.Task[object]) -> str:
     error = None if task.cancelled() else task.exception()
     return f"its {task.get_name()} ended" + (f": {type(error).__name__}: {error}" if error else "")
-
-
-async def _login(**kwargs: Any) -> kopf.ConnectionInfo | None:
-    account = kopf.login_with_service_account(**kwargs)
-    if account is None:
-        return kopf.login_with_kubeconfig(**kwargs)
-    # By address, as every client in a Pod: kopf's own way needs the cluster's DNS to work.
-    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
-    return dataclasses.replace(account, server=f"https://{authority(host, int(port))}")
-
-
-def _settings(namespaced: bool) -> kopf.OperatorSettings:
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.scanning.disabled = namespaced
-    settings.networking.connect_timeout = 5
-    settings.networking.request_timeout = 30
-    # Streams end by themselves before anything in between forgets them.
-    settings.watching.connect_timeout = 5
-    settings.watching.server_timeout = 290
-    settings.watching.client_timeout = 300
-    settings.watching.chunk_size = 500
-    for kind in CHILDREN:
-        settings.watching.label_selectors[_selects(kind)] = RELEASE_LABEL
-    return settings
-
-
-def _selects(kind: Kind) -> Callable[[kopf.Resource], bool]:
-    return lambda resource: (resource.group, resource.plural) == (kind.group, kind.plural)

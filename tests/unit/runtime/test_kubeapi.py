@@ -4,13 +4,14 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 from kubernetes.aio.client.configuration import Configuration
 
 from immutablerelease.api import kinds
-from immutablerelease.runtime import client
+from immutablerelease.runtime import client, kubeapi
 from immutablerelease.runtime.client import (
     DEPLOYMENTS,
     LEASES,
@@ -83,14 +84,15 @@ class Server:
 
 
 class Harness:
-    def __init__(self, server: Server, configuration: Configuration) -> None:
+    def __init__(self, server: Server, url: str) -> None:
         self.server = server
+        self.url = url
         self.pauses: list[float] = []
         self.observed: list[tuple[str, str]] = []
         self.loads = 0
         self.now = 0.0
         self.api = KubeApi(
-            configuration,
+            Configuration(host=url),
             load=self.load,
             limits=Limits(timeout=0.15),
             observe=lambda verb, code, seconds: self.observed.append((verb, code)),
@@ -120,7 +122,7 @@ async def harness() -> AsyncIterator[Harness]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0]
-    harness = Harness(server, Configuration(host=f"http://{host}:{port}"))
+    harness = Harness(server, f"http://{host}:{port}")
     yield harness
     await harness.api.close()
     await runner.cleanup()
@@ -416,3 +418,45 @@ async def test_who_asks_is_told_apart_from_the_operator(harness: Harness) -> Non
     assert theirs.query["fieldManager"] == theirs.headers["User-Agent"] == "somebody"
     assert ours.query["fieldManager"] == "immutable-release-operator"
     await api.close()
+
+
+@pytest.fixture
+def names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has the environment name an API server, beside a ~/.netrc that has a password for it."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    def name(server: str) -> None:
+        async def load(configuration: Configuration) -> None:
+            configuration.host = server
+
+        monkeypatch.setattr(kubeapi, "load_configuration", load)
+
+    return name
+
+
+async def test_no_password_of_a_netrc_is_looked_up_for_the_api_server(
+    harness: Harness, names: Callable[[str], None]
+) -> None:
+    names(harness.url)
+    harness.script(answer(200, SERVICE))
+    api = await KubeApi.connect()
+    await api.get(SERVICES, "web", "shop")
+    await api.close()
+    [request] = harness.server.requests
+    assert "Authorization" not in request.headers
+
+
+async def test_a_proxy_that_the_environment_names_is_used(
+    harness: Harness, names: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names("http://cluster.test")
+    monkeypatch.setenv("HTTP_PROXY", harness.url)
+    monkeypatch.setenv("http_proxy", harness.url)
+    harness.script(answer(200, SERVICE))
+    api = await KubeApi.connect()
+    await api.get(SERVICES, "web", "shop")
+    await api.close()
+    [request] = harness.server.requests
+    assert request.host == "cluster.test"
