@@ -18,6 +18,8 @@ from immutablerelease.core.plan import (
     Plan,
     RecordRevision,
     StartRevision,
+    WriteReleaseStatus,
+    WriteRevisionStatus,
 )
 from immutablerelease.core.shares import Router, router
 from immutablerelease.core.snapshot import (
@@ -79,6 +81,11 @@ _KINDS: Mapping[str, Kind] = {
         *ROUTES.values(),
     )
 }
+# What changes nothing but what is told.
+_TELLS = (WriteReleaseStatus, WriteRevisionStatus)
+# Seconds that a result may take before it is told that it is awaited: most are there before, and
+# what was written meanwhile would be overwritten at once.
+RESULT_DELAY = 0.5
 # How soon to look again whether a name that was taken is free, or the kinds of a router there.
 CONFLICT_DELAY = 15.0
 
@@ -241,9 +248,12 @@ class Controller:
             snapshot = self._observer.snapshot(key) or snapshot
         self._settle_unsure(key, snapshot)
         plan = decide(snapshot, self._now())
-        self._work.begin(key, plan, snapshot)
+        begun = self._work.begin(key, plan, snapshot)
         self._watch_probes(key, plan, snapshot)
         self._proofs.watch(key, self._observer.question(key, snapshot))
+        if begun and plan.intents and all(isinstance(one, _TELLS) for one in plan.intents):
+            self._queue.add_after(key, RESULT_DELAY)
+            return "unchanged"
         applied: list[Intent] = []
         try:
             if not await self._apply(key, plan, snapshot, applied):

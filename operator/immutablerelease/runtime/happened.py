@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from immutablerelease.core.phases.route import REVERTED
+from immutablerelease.core.phases.specified import RECORDED
 from immutablerelease.core.plan import (
     Event,
     Intent,
     MoveTraffic,
     Plan,
+    WriteReleaseStatus,
     WriteRevisionStatus,
 )
 from immutablerelease.core.snapshot import RouteRecord, Snapshot
@@ -67,6 +69,9 @@ def _true_by(events: Sequence[Event], applied: Sequence[Intent]) -> tuple[Event,
 def _proves(intent: Intent, event: Event) -> bool:
     if isinstance(intent, MoveTraffic):
         return event.reason in (intent.record.reason, REVERTED, "RouteRestored")
+    if isinstance(intent, WriteReleaseStatus):
+        # From then on the spec is known to stand for it, and nobody tells of it again.
+        return event.reason == RECORDED
     if isinstance(intent, WriteRevisionStatus):
-        return event.revision == intent.name
+        return event.revision == intent.name and event.reason != RECORDED
     return False

@@ -61,20 +61,24 @@ class Work:
         self._sleep = sleep
         self._releases: dict[Key, _Release] = {}
 
-    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
-        """Have what the plan wants under way."""
+    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> bool:
+        """Have what the plan wants under way; whether some of it was never tried before."""
         release = self._releases.setdefault(key, _Release())
+        new = False
         if plan.resolve is not None:
             # Asked again, it is the newest question.
             job = release.resolve.pop(plan.resolve, None) or _Job()
             release.resolve[plan.resolve] = job
             if job.task is None and not isinstance(job.result, Resolution):
+                new = not job.attempts
                 job.task = self._start(key, job, partial(self._resolve, snapshot), _resolved)
         for request in plan.verify:
             verdict = release.verify.setdefault(request, _Job())
             if verdict.task is None and (verdict.result is None or not _decided(verdict.result)):
                 ask = partial(self._verify, snapshot, request)
+                new = new or not verdict.attempts
                 verdict.task = self._start(key, verdict, ask, _decided)
+        return new
 
     def end(self, key: Key, plan: Plan) -> None:
         """Drop what a plan that was applied in full does not want any more.

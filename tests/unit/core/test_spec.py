@@ -10,7 +10,7 @@ from immutablerelease.api.release import Guard, OnFailure
 from immutablerelease.api.revision import ResolvedImage, RevisionPhase
 from immutablerelease.core.decide import decide
 from immutablerelease.core.identity import content_hash, revision_name
-from immutablerelease.core.plan import RecordRevision, Resolve
+from immutablerelease.core.plan import RecordRevision, Resolve, WriteReleaseStatus
 from immutablerelease.core.snapshot import Resolution, Route, Snapshot, Unresolved
 
 from .builders import (
@@ -73,9 +73,12 @@ def test_what_was_resolved_is_recorded_once_with_the_next_number() -> None:
     made = plan(scene(wants=None, resolution=RESOLVED))
     recorded = intents(made, RecordRevision)
     assert [(one.name, one.spec.number, one.spec.generation) for one in recorded] == [(NAME, 4, 5)]
-    source = release_status(made).source
-    assert source is not None
-    assert source.revision == NAME
+
+
+def test_nothing_is_told_of_a_revision_before_it_is_recorded() -> None:
+    made = plan(scene(wants=None, resolution=RESOLVED))
+    assert made.events == ()
+    assert all(one.status.source is None for one in intents(made, WriteReleaseStatus))
 
 
 def test_a_result_for_an_earlier_spec_is_not_taken() -> None:
@@ -89,6 +92,10 @@ def test_what_a_killed_operator_recorded_is_found_and_not_resolved_again() -> No
     found = plan(scene(replace(made, spec=spec), wants=None))
     assert found.resolve is None
     assert [one.revision for one in found.verify] == [NAME]
+    assert [event.reason for event in found.events] == ["RevisionRecorded"]
+    source = release_status(found).source
+    assert source is not None
+    assert source.revision == NAME
 
 
 def test_a_registry_that_cannot_be_reached_is_told_and_tried_on() -> None:

@@ -117,12 +117,13 @@ class Instant:
     _verdicts: dict[str, VerdictView] = field(default_factory=dict)
     _states: dict[str, dict[str, dict[str, ProbeState]]] = field(default_factory=dict)
 
-    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> None:
+    def begin(self, key: Key, plan: Plan, snapshot: Snapshot) -> bool:
         if plan.resolve:
             self._resolution = _resolve(snapshot)
         for request in plan.verify:
             self.verified.append(request)
             self._verdicts[request.revision] = self._judge(snapshot, request)
+        return False
 
     def end(self, key: Key, plan: Plan) -> None:
         wanted = {request.revision for request in plan.verify}

@@ -22,6 +22,7 @@ from .demand import (
     next_step,
     size,
 )
+from .guard import take_charge
 from .route import PROMOTED, settle
 from .sharing import broken, in_effect, shares
 from .shifting import add, awaited, shift
@@ -168,6 +169,7 @@ def _promote(draft: Draft, name: str) -> None:
     message = f"{name} passed its probes"
     draft.move(RouteRecord(name, PROMOTED, message, draft.now, previous=previous))
     settle(draft)
+    take_charge(draft, name)
     came_from = f" from {previous}" if previous else ""
     draft.tell(EventType.NORMAL, "Promoted", f"traffic moved{came_from} to {name}", name)
 

@@ -64,6 +64,12 @@ def guard(draft: Draft) -> None:
         _revert(draft, active, health)
 
 
+def take_charge(draft: Draft, name: str) -> None:
+    """Say how healthy a revision is that gets the traffic with this plan, not with the next one."""
+    draft.health = judge(draft, name)
+    _mark(draft, name, draft.health)
+
+
 def judge(draft: Draft, name: str) -> Health:
     """Health of a revision that serves; one that a policy wants left is as good as failing."""
     health = _judge(draft, name)

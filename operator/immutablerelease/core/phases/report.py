@@ -10,7 +10,7 @@ from immutablerelease.api.release import ReleasePhase, StepStatus, TrafficShare
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import REFUSED, Draft
-from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
+from ..plan import Intent, RecordRevision, WriteReleaseStatus, WriteRevisionStatus
 from ..shares import Router, router
 from ..snapshot import Unresolved
 from . import target as targets
@@ -62,8 +62,17 @@ def changed_statuses(draft: Draft) -> Iterator[Intent]:
     for name, status in draft.revisions.items():
         if status != draft.revision(name).status:
             yield WriteRevisionStatus(name, status)
-    if draft.status != draft.snapshot.release.status:
+    if draft.status != draft.snapshot.release.status and not _outdated_at_once(draft):
         yield WriteReleaseStatus(draft.status)
+
+
+def _outdated_at_once(draft: Draft) -> bool:
+    """Whether the next decision, on a revision that is being recorded, tells more right away.
+
+    A revert is not only told but remembered by the status, and waits for nothing.
+    """
+    records = any(isinstance(intent, RecordRevision) for intent in draft.intents)
+    return records and draft.status.revert == draft.snapshot.release.status.revert
 
 
 def summarise(draft: Draft) -> Summary:

@@ -10,6 +10,8 @@ from ..identity import revision_name
 from ..plan import EventType, RecordRevision, Resolve
 from ..snapshot import Resolution
 
+RECORDED = "RevisionRecorded"
+
 
 def identify(draft: Draft) -> None:
     """Find the revision of the present spec, or have its template resolved."""
@@ -64,7 +66,7 @@ def _remember(draft: Draft, name: str) -> None:
 
 
 def _tell(draft: Draft, name: str) -> None:
-    draft.tell(EventType.NORMAL, "RevisionRecorded", f"{name} recorded", name)
+    draft.tell(EventType.NORMAL, RECORDED, f"{name} recorded", name)
 
 
 def _resolve(draft: Draft) -> None:
@@ -85,8 +87,9 @@ def _resolve(draft: Draft) -> None:
         draft.unrecorded = f"{name}: {refusal}"
         return
     else:
+        # What is told of it, and that it is the spec's, is told once it is there.
         draft.do(RecordRevision(name, _spec(draft, resolution)))
-        _tell(draft, name)
+        return
     _remember(draft, name)
 
 
