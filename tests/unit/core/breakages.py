@@ -260,8 +260,8 @@ BREAKAGES = (
         "the candidate of a canary is made smaller than what its share needs",
         CANARY,
         demand.desired,
-        "return testing\n    warm",
-        "return 0\n    warm",
+        "if testing:\n            return testing",
+        "if testing:\n            return 0",
     ),
     Breakage(
         4,
@@ -396,8 +396,8 @@ BREAKAGES = (
         "what a newer version replaced keeps its share",
         CANARY_SUPERSEDED,
         sharing.withdraw,
-        "if name == draft.candidate:",
-        "if name:",
+        "if name == draft.candidate or",
+        "if name or",
     ),
     Breakage(
         4,

@@ -362,6 +362,13 @@ class Cluster(ApiServer):
         """Commit a version."""
         self.change(template=template(version))
 
+    def renumber(self, port: int) -> None:
+        """Change the number of the port of the Services."""
+        known = self.spec.service
+        (first, *rest) = known.ports
+        ports = (first.model_copy(update={"port": port}), *rest)
+        self.change(service=known.model_copy(update={"ports": ports}))
+
     def reapply(self) -> None:
         """Apply the same manifest again; something that means nothing moves the generation."""
         stored = self.get("Release", NAME)

@@ -79,15 +79,17 @@ class Edge:
         """Whether requests are sent to a revision."""
         return any(revision in body.receivers for body in self.programmed())
 
-    def view(self, body: HttpRouteBody | None) -> RouterView:
-        """What the operator finds out when it asks."""
+    def view(
+        self, body: HttpRouteBody | None, wanted: tuple[tuple[str, int], ...] = ()
+    ) -> RouterView:
+        """What the operator finds out when it asks, and which ports it wants to be named."""
         if body is None:
             return RouterView(message="there is no HTTPRoute yet")
         current = all(known is not None and known.asks == body.asks for known in self._proxies)
         proven = current and not self.unreachable
         return RouterView(
             record=body.record,
-            faithful=not body.leads,
+            faithful=not body.leads and body.ports == wanted,
             accepted=not self.refuses and not self.silent,
             proven=proven,
             leaving=None if body.drained else body.record.previous,

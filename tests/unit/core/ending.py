@@ -54,12 +54,14 @@ def judge(cluster: Cluster, operator: Operator) -> None:
 
 def _follows(cluster: Cluster) -> None:
     """Gateway and Service go by one record, and what drained is left out."""
-    route, service = cluster.http_route, cluster.service
+    route, service, name = cluster.http_route, cluster.service, active(cluster)
+    if name is None or not cluster.serving(name):
+        return
     if cluster.spec.traffic.gateway is None:
         require(5, route is None, "an HTTPRoute is left that nobody asks for")
         require(5, not cluster.edge.programmed(), "requests are sent by an HTTPRoute that is gone")
         return
-    if service is None or service.record is None or not cluster.serving(service.record.revision):
+    if service is None or service.record is None or name != service.record.revision:
         return
     require(5, route is not None, "there is no HTTPRoute")
     if route is not None:

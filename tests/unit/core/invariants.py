@@ -71,6 +71,8 @@ class Invariants:
         self.left: dict[str, tuple[datetime, bool]] = {}
         # Revisions that the operator made so small that no request can be answered.
         self.shrunk: set[str] = set()
+        # Every number that the port of each revision ever had.
+        self.numbers: dict[str, set[int]] = {}
         # Whether somebody deleted the HTTPRoute, of which nobody was to know.
         self.torn_out = False
         # Newest step of the canary at which each revision got a share.
@@ -103,7 +105,7 @@ class Invariants:
         for intent in plan.intents:
             if isinstance(intent, StartRevision):
                 there = intent.revision in snapshot.deployments
-                complete = there and intent.revision in snapshot.services
+                complete = there and intent.revision in snapshot.services - snapshot.outdated
                 require(6, not complete, f"{intent.revision} is made again though it is there")
             if isinstance(intent, WriteReleaseStatus):
                 self._kstatus(snapshot, intent)
@@ -203,10 +205,27 @@ class Invariants:
         self.broken = True
         self.torn_out = self.torn_out and self.cluster.http_route is None
         passed = {name for name, _ in self.cluster.passed}
-        for name in self.cluster.edge.targets():
+        self._ports()
+        for name in () if self._given_up() else self.cluster.edge.targets():
             require(1, name in passed, f"requests are sent to {name}, which was never verified")
-            require(2, name not in self.shrunk, f"requests are sent to {name}, which was shrunk")
+            deployment = self.cluster.find("Deployment", name)
+            empty = deployment is not None and deployment.body.replicas == 0
+            shrunk = empty and name in self.shrunk
+            require(2, not shrunk, f"requests are sent to {name}, which was scaled to none")
         self.broken = False
+
+    def _ports(self) -> None:
+        """Requests are sent to ports that are there, unless the number changes under what serves.
+
+        One object changes after the other then, which is told in the docs.
+        """
+        for service in self.cluster.all("RevisionService"):
+            self.numbers.setdefault(service.name, set()).add(service.body[0].port)
+        for body in self.cluster.edge.programmed():
+            for name, port in () if body.leads else body.ports:
+                there = self.numbers.get(name, set())
+                wrong = len(there) == 1 and port not in there and name in body.receivers
+                require(2, not wrong, f"requests are sent to port {port} of {name}, it has {there}")
 
     # --- every write ----------------------------------------------------------------------------
 
@@ -234,8 +253,6 @@ class Invariants:
             require(1, names in passed, f"ports are set on a Service that names {names}")
         elif isinstance(intent, StartRevision):
             self._runs(intent.revision)
-            if intent.revision not in snapshot.deployments:
-                self.shrunk.discard(intent.revision)
         elif isinstance(intent, Scale):
             if intent.replicas > self.cluster.get("Deployment", intent.revision).body.replicas:
                 self._runs(intent.revision)
@@ -261,7 +278,7 @@ class Invariants:
         for named in {target, record.candidate} - {None}:
             require(1, named in passed, f"{named} was never verified")
         require(1, bool(self.cluster.serving(target)), f"{target} has no ready Pod")
-        if record.candidate is not None and record.weight > 0:
+        if record.candidate is not None and (record.weight > 0 or record.mirror > 0):
             self._shares(snapshot, record, record.candidate)
         before = snapshot.route.record
         self._carried(snapshot, record)
@@ -295,7 +312,10 @@ class Invariants:
         """Added at weight 0 first, raised once proven, and what had the traffic drains in peace."""
         restored = record == before
         proven = self.cluster.edge.routes == before and snapshot.route.router.accepted
-        alone = not any(pod.serving for pod in snapshot.pods.get(before.revision, ()))
+        known = snapshot.revisions.get(before.revision)
+        served = known is not None and known.status.phase is RevisionPhase.ACTIVE
+        answers = any(pod.serving for pod in snapshot.pods.get(before.revision, ()))
+        alone = not served or not answers
         if record.candidate not in (None, before.candidate):
             require(
                 4, record.weight == record.mirror == 0, f"{record.candidate} is not added first"
@@ -331,6 +351,9 @@ class Invariants:
         """Traffic goes to nothing that is refused by now, and for a refusal only to the proven."""
         record, before = intent.record, snapshot.route.record
         stays = before is not None and before.revision == record.revision
+        if before is not None and before.weight > 0 and before.candidate == record.revision:
+            # It has a share, and nothing else answers.
+            stays = stays or not self.cluster.serving(before.revision)
         known = snapshot.revisions[record.revision].status
         serves = known.phase is RevisionPhase.ACTIVE
         require(1, stays or serves or known.refusal is None, f"{record.revision} is refused by now")
@@ -372,6 +395,8 @@ class Invariants:
             # Nothing served that it could have shared with.
             return
         asked = any(stored.body.spec.full for stored in self.cluster.all("Action"))
+        # Somebody asked for it while nothing answered that it could have shared with.
+        asked = asked or snapshot.revisions[target].status.approved
         last = [at for at, step in enumerate(canary.steps) if step.weight > 0][-1]
         require(4, asked or self.steps.get(target) == last, f"{target} leaves out steps")
 
@@ -478,12 +503,18 @@ class Invariants:
         Where it is not asked for any more nobody knows what it does; it has as long as a drain.
         """
         edge, written = self.cluster.edge, self.cluster.http_route
-        gone = edge.gone_at is not None and self.cluster.now >= edge.gone_at + DRAIN - CLOCKS
-        if not by_weight(snapshot.release) and (gone or self.torn_out):
+        if not by_weight(snapshot.release) and self._given_up():
             return
         require(2, not edge.sends(name), f"the gateway sends requests to {name}, and it shrinks")
         told = written is not None and not written.leads and name in written.receivers
         require(2, not told, f"the gateway is told to send requests to {name}, and it shrinks")
+
+    def _given_up(self) -> bool:
+        """Whether the HTTPRoute is gone for so long that nobody knows what goes by it."""
+        gone = self.cluster.edge.gone_at
+        if self.cluster.spec.traffic.gateway is not None or gone is None:
+            return False
+        return self.torn_out or self.cluster.now >= gone + DRAIN - CLOCKS
 
     def _remembers(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
         if intent.status.phase is RevisionPhase.ACTIVE:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from immutablerelease.api.action import ActionSpec, ActionStatus
-from immutablerelease.api.release import ReleaseSpec, ReleaseStatus
+from immutablerelease.api.release import ReleaseSpec, ReleaseStatus, ServicePort
 from immutablerelease.api.revision import RevisionSpec, RevisionStatus
 from immutablerelease.core.shares import receivers
 from immutablerelease.core.snapshot import PodView, RouteRecord
@@ -61,6 +61,7 @@ class ServiceBody:
 
     selected: str | None
     record: RouteRecord | None
+    ports: tuple[ServicePort, ...] = ()
     untouched: bool = True
 
 
@@ -73,11 +74,13 @@ class HttpRouteBody:
     drained: bool = False
     # Where somebody else made it send requests to, instead of where its record says.
     leads: tuple[str, ...] = ()
+    # The port of the Service of each revision that it names.
+    ports: tuple[tuple[str, int], ...] = ()
 
     @property
     def asks(self) -> tuple[object, ...]:
         """What an answer of the data plane proves; what drains is no part of it."""
-        return self.record, self.leads
+        return self.record, self.leads, self.ports
 
     @property
     def receivers(self) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ twice and in the wrong order; the API server refuses, or accepts and its answer 
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from immutablerelease.api.objects import Action, Metadata, Release, Revision
 from immutablerelease.api.probe import Probe
-from immutablerelease.api.release import ReleaseSpec
+from immutablerelease.core import terms
 from immutablerelease.core.decide import decide
 from immutablerelease.core.identity import content_hash
 from immutablerelease.core.plan import (
@@ -23,6 +23,7 @@ from immutablerelease.core.plan import (
     Verify,
 )
 from immutablerelease.core.probing import WHOLE, Attempt, ProbeState, count
+from immutablerelease.core.shares import by_weight
 from immutablerelease.core.snapshot import (
     DeploymentView,
     PodView,
@@ -36,8 +37,8 @@ from immutablerelease.core.snapshot import (
 from immutablerelease.traffic.service import newest
 
 from .cluster import START, Cluster
-from .objects import NAME, Change, DeploymentBody, ServiceBody, Stored
-from .writer import Failed, Writer
+from .objects import NAME, Change, DeploymentBody, HttpRouteBody, ServiceBody, Stored
+from .writer import Failed, Writer, backend_ports
 
 RESYNC = 30.0
 RETRY = 1.0
@@ -280,10 +281,17 @@ class Operator:
                 self.verdicts[job] = self.cluster.verify(job.revision, job.policies)
                 self._wake_by(self.cluster.now)
 
+    def _asked(self, snapshot: Snapshot) -> RouterView:
+        http = self.store.get(("HTTPRoute", NAME))
+        body: HttpRouteBody | None = http.body if http else None
+        wanted = backend_ports(snapshot, body.record) if body else ()
+        return self.cluster.edge.view(body, wanted)
+
     def _prove(self) -> None:
         """Whoever asks for the proof tells of it when it comes."""
         http = self.store.get(("HTTPRoute", NAME))
-        view = self.cluster.edge.view(http.body if http else None)
+        body: HttpRouteBody | None = http.body if http else None
+        view = self.cluster.edge.view(body, body.ports if body else ())
         if view != self.view:
             self.view = view
             self._wake_by(self.cluster.now)
@@ -324,17 +332,16 @@ class Operator:
         release = self.store.get(("Release", NAME))
         if release is None:
             return None
-        deployments = self._of("Deployment")
+        deployments, services = self._of("Deployment"), self._of("RevisionService")
         revisions = {stored.name: _revision(stored) for stored in self._of("Revision")}
-        return Snapshot(
+        snapshot = Snapshot(
             release=Release(_metadata(release), release.body.spec, release.body.status),
             template_hash=content_hash({"template": release.body.spec.template}),
             revisions=revisions,
             deployments={stored.name: _deployment(stored) for stored in deployments},
             pods=self._pods(),
             probes=self.probes,
-            route=self._route(release.body.spec),
-            services=frozenset(stored.name for stored in self._of("RevisionService")),
+            services=frozenset(stored.name for stored in services),
             budgets={stored.name: stored.body for stored in self._of("Budget")},
             actions=self._actions(),
             policies=self.cluster.policies,
@@ -343,6 +350,12 @@ class Operator:
             refusals=dict(self.refusals),
             frozen=frozenset(f"ConfigMap/{stored.name}" for stored in self._of("Frozen")),
         )
+        outdated = frozenset(
+            stored.name
+            for stored in services
+            if stored.name in revisions and stored.body != terms.ports(snapshot, stored.name)
+        )
+        return replace(snapshot, route=self._route(snapshot), outdated=outdated)
 
     def _of(self, kind: str) -> list[Stored]:
         return [stored for stored in self.store.values() if stored.kind == kind]
@@ -354,11 +367,11 @@ class Operator:
             pods[revision] = (*pods.get(revision, ()), stored.body.view)
         return pods
 
-    def _route(self, spec: ReleaseSpec) -> Route:
+    def _route(self, snapshot: Snapshot) -> Route:
         service, http = self.store.get(("Service", NAME)), self.store.get(("HTTPRoute", NAME))
-        asked, router = spec.traffic.gateway is not None, RouterView()
+        asked, router = by_weight(snapshot.release), RouterView()
         if asked:
-            router = self.cluster.edge.view(http.body if http else None)
+            router = self._asked(snapshot)
         told = http.body.record if http else None
         if service is None:
             return Route(told, None, router=router)
@@ -369,7 +382,7 @@ class Operator:
             newest(body.record, told),
             body.selected,
             names,
-            spec.service.ports,
+            body.ports,
             untouched=body.untouched,
             router=router,
             leftover=http is not None and not asked,

@@ -13,6 +13,7 @@ BAKE = 20.0
 DEADLINE = 60.0
 KEEP_WARM = 30.0
 STEPS = ({"weight": 20, "hold": "4s"}, {"weight": 50, "hold": "2s"})
+MIRRORED = ({"weight": 0, "mirror": 20, "hold": "2s"}, {"weight": 50, "hold": "2s"})
 PAUSES = ({"weight": 0}, {"weight": 50, "hold": "2s", "pause": True})
 
 

@@ -162,6 +162,11 @@ def shared(version: str, weight: int) -> Act:
     return act
 
 
+def sized(replicas: int) -> Act:
+    """Somebody scales the release."""
+    return lambda operator: operator.cluster.change(replicas=replicas)
+
+
 def by_gateway(*, asked: bool) -> Act:
     """Somebody puts a gateway into the manifest, or takes it out."""
     traffic = release_spec(gateway=asked).traffic

@@ -1,13 +1,28 @@
 """A gateway in the simulated cluster: what it is told, what it may still do, and what follows."""
 
+from dataclasses import replace
+
+import pytest
+
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.core.plan import MoveTraffic
 
 from .cluster import Cluster
 from .invariants import Invariants
 from .simulator import Operator
-from .stage import STEPS, release_spec
-from .stories import both, by_gateway, deploy, passing, shared, tell
+from .stage import PAUSES, STEPS, release_spec
+from .stories import (
+    Story,
+    both,
+    by_gateway,
+    deploy,
+    late_once_recorded,
+    passing,
+    shared,
+    sized,
+    tell,
+    wait,
+)
 from .storybook import GATEWAY_MENDED
 
 
@@ -59,3 +74,56 @@ def test_a_gateway_that_is_put_in_is_told_of_the_candidate_before_it_shares() ->
     assert _moves(operator, 40) == [("v1", 0), ("v1", 20), ("v1", 50), ("v2", 0)]
     assert _phase(operator.cluster, "v2") is RevisionPhase.ACTIVE
     assert operator.cluster.edge.receives(operator.cluster.revision_of("v2") or "")
+
+
+@pytest.mark.parametrize("gateway", [False, True], ids=["by Pods", "by weight"])
+def test_a_canary_that_is_replaced_while_nothing_runs_holds_up_nothing(*, gateway: bool) -> None:
+    """To send all traffic to what serves would fail, and what comes after it is never reached."""
+    spec = release_spec(gateway=gateway, steps=PAUSES)
+    acts = (
+        (wait, 45),
+        (deploy("v2"), 20),
+        (both(sized(0), passing(1), deploy("v3"), passing(10), sized(2)), 40),
+    )
+    operator = tell(Story("a canary is replaced while nothing runs", spec, acts))
+    cluster = operator.cluster
+    assert _phase(cluster, "v3") is RevisionPhase.ACTIVE
+    assert len(cluster.serving(cluster.revision_of("v3") or "")) == 2
+
+
+def test_what_lost_the_traffic_as_its_revision_was_deleted_drains() -> None:
+    """Its new status tells nothing of the requests that a late gateway sends on."""
+    operator = tell(
+        Story(
+            "the ReleaseRevision of what serves is deleted and the next version takes over",
+            release_spec(gateway=True, keep_warm=0.0),
+            ((wait, 45),),
+        )
+    )
+    cluster = operator.cluster
+    old = cluster.revision_of("v1") or ""
+    cluster.edge.stuck = True
+    cluster.delete("Revision", old)
+    passing(5)(operator)
+    deploy("v2")(operator)
+    passing(40)(operator)
+    assert _phase(cluster, "v2") is RevisionPhase.ACTIVE
+    assert cluster.edge.receives(old)
+    assert cluster.serving(old)
+
+
+def test_what_was_tried_again_drains_when_its_http_route_goes() -> None:
+    """A retry clears what its status told; that it has Pods still tells of requests."""
+    operator = tell(Story("two versions", release_spec(gateway=True, keep_warm=5.0), ((wait, 45),)))
+    cluster = operator.cluster
+    old = cluster.revision_of("v1") or ""
+    deploy("v2")(operator)
+    late_once_recorded("v2", 100)(operator)
+    passing(20)(operator)
+    assert cluster.edge.receives(old)
+    status = cluster.status(old).model_copy(update={"tested_at": None, "left_at": None})
+    stored = cluster.get("Revision", old)
+    cluster.write("Revision", old, replace(stored.body, status=status), spec=False)
+    by_gateway(asked=False)(operator)
+    passing(5)(operator)
+    assert cluster.serving(old)

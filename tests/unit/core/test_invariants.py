@@ -24,7 +24,7 @@ from .cluster import Behaviour, Cluster
 from .ending import heal, settle, warm_target
 from .invariants import Invariants, require
 from .simulator import Faults, Operator
-from .stage import PAUSES, STEPS, VERSIONS, manual, pausing, release_spec
+from .stage import MIRRORED, PAUSES, STEPS, VERSIONS, manual, pausing, release_spec
 from .tampering import CHANGES, TAMPERING
 
 # A run is dear: some thousand decisions. Shrinking one for an hour is worth less than searching on.
@@ -51,6 +51,17 @@ LOSSY = Faults(lose=0.3, delay=0.3, repeat=0.2)
 ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.1, fail=0.15, lose_answer=0.1, crash=0.1)
 DEADLY = Faults(crash=0.4)
 
+# Steps, none for a release that is blue-green, and whether a gateway is asked for.
+CARRIED = [
+    ((), False),
+    (STEPS, False),
+    (PAUSES, False),
+    ((), True),
+    (STEPS, True),
+    (PAUSES, True),
+    (MIRRORED, True),
+]
+
 DELETED = ["Deployment", "RevisionService", "Budget", "Revision", "Service", "HTTPRoute"]
 
 
@@ -62,8 +73,7 @@ class ReleaseMachine(RuleBasedStateMachine):
         manual=st.booleans(),
         preview=st.sampled_from([None, 1]),
         probed=st.sampled_from([True, True, False]),
-        steps=st.sampled_from([(), (), STEPS, PAUSES]),
-        gateway=st.booleans(),
+        carried=st.sampled_from(CARRIED),
         faults=st.sampled_from([CALM, CALM, LOSSY, ROUGH]),
     )
     def start(
@@ -72,10 +82,10 @@ class ReleaseMachine(RuleBasedStateMachine):
         manual: bool,
         preview: int | None,
         probed: bool,
-        steps: Any,
-        gateway: bool,
+        carried: tuple[Any, bool],
         faults: Faults,
     ) -> None:
+        steps, gateway = carried
         promotion = Promotion.MANUAL if manual else Promotion.AUTOMATIC
         spec = release_spec(
             promotion=promotion, preview=preview, probed=probed, steps=steps, gateway=gateway
@@ -111,6 +121,14 @@ class ReleaseMachine(RuleBasedStateMachine):
     def deploy(self, version: str, seconds: int) -> None:
         self.cluster.deploy(version)
         self._wait(seconds)
+
+    @rule(version=st.sampled_from(VERSIONS), port=st.sampled_from([80, 81]), alone=st.booleans())
+    def renumber(self, version: str, port: int, alone: bool) -> None:
+        """With a version that is new or by itself, which is for the revision that is there."""
+        if not alone:
+            self.cluster.deploy(version)
+        self.cluster.renumber(port)
+        self._wait(3)
 
     @rule(version=st.sampled_from(VERSIONS), seconds=st.integers(5, 35))
     def release_well(self, version: str, seconds: int) -> None:
@@ -247,6 +265,9 @@ class ReleaseMachine(RuleBasedStateMachine):
     @rule(asked=st.booleans(), seconds=st.integers(0, 12))
     def ask_for_a_gateway(self, asked: bool, seconds: int) -> None:
         self.cluster.change(traffic=release_spec(gateway=asked).traffic)
+        if not asked and self.cluster.spec.strategy == release_spec(steps=MIRRORED).strategy:
+            # Without a gateway nothing can be copied: the manifest would be refused.
+            self.cluster.change(strategy=release_spec(steps=STEPS).strategy)
         self._wait(seconds)
 
     @rule(all_of_them=st.booleans())

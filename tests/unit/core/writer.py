@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from immutablerelease.api.release import ReleaseStatus
 from immutablerelease.api.revision import RevisionStatus
+from immutablerelease.core import terms
 from immutablerelease.core.plan import (
     DeleteFrozen,
     DeleteRevision,
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
 
 class Failed(Exception):
     """A write did not happen, or nobody knows whether it did."""
+
+
+def backend_ports(snapshot: Snapshot, record: RouteRecord) -> tuple[tuple[str, int], ...]:
+    """What an HTTPRoute names of the Services of revisions, as far as these are there."""
+    named = [record.revision]
+    if record.candidate in snapshot.services and record.candidate is not None:
+        named.append(record.candidate)
+    return tuple((name, terms.ports(snapshot, name)[0].port) for name in named)
 
 
 class Writer:
@@ -72,14 +81,18 @@ class Writer:
             self._live(record, named)
         self._unchanged()
         self._check(intent)
-        written = self._http_route(HttpRouteBody(record))
-        return [*written, self._put("Service", ServiceBody(named, record))]
+        written = self._http_route(record)
+        return [*written, self._put("Service", self._service(named, record))]
 
-    def _http_route(self, body: HttpRouteBody) -> list[Stored]:
+    def _service(self, named: str, record: RouteRecord) -> ServiceBody:
+        return ServiceBody(named, record, terms.ports(self._snapshot, record.revision))
+
+    def _http_route(self, record: RouteRecord, *, drained: bool = False) -> list[Stored]:
         """Written first where it is asked for; an end right after it is caught up with."""
         if not by_weight(self._snapshot.release):
             return []
-        written = self._put("HTTPRoute", body)
+        ports = backend_ports(self._snapshot, record)
+        written = self._put("HTTPRoute", HttpRouteBody(record, drained=drained, ports=ports))
         self._operator.between()
         return [written]
 
@@ -116,9 +129,9 @@ class Writer:
             return []
         self._unchanged()
         self._check(intent)
-        written = self._http_route(HttpRouteBody(record, drained=intent.drained))
+        written = self._http_route(record, drained=intent.drained)
         named = selection(self._snapshot.release, record)
-        written.append(self._put("Service", ServiceBody(named, record)))
+        written.append(self._put("Service", self._service(named, record)))
         if not by_weight(self._snapshot.release) and self._cluster.http_route is not None:
             self._drop("HTTPRoute", NAME)
         return written
@@ -132,10 +145,11 @@ class Writer:
         self._check(intent)
         self._exists(intent.revision)
         body = DeploymentBody(intent.replicas, intent.revision)
-        return [
-            self._create("RevisionService", intent.revision, None),
-            self._create("Deployment", intent.revision, body),
-        ]
+        ports = terms.ports(self._snapshot, intent.revision)
+        service = self._create("RevisionService", intent.revision, ports)
+        if service.body != ports:
+            service = self._cluster.write("RevisionService", intent.revision, ports, spec=True)
+        return [service, self._create("Deployment", intent.revision, body)]
 
     def _exists(self, revision: str) -> None:
         if self._cluster.find("Revision", revision) is None:

@@ -165,7 +165,7 @@ def _recorded(draft: Draft, name: str) -> bool:
 
 
 def _promote(draft: Draft, name: str) -> None:
-    previous = draft.active
+    previous = draft.leaving
     message = f"{name} passed its probes"
     draft.move(RouteRecord(name, PROMOTED, message, draft.now, previous=previous))
     settle(draft)

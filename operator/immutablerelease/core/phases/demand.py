@@ -31,8 +31,12 @@ def desired(draft: Draft, name: str) -> int:
     if _reverting_to(draft, name):
         return full_size(draft, name)
     testing = size(draft, name) if _testing(draft, name) else 0
-    if draft.record is not None and name == draft.record.candidate and testing:
-        return testing
+    if draft.record is not None and name == draft.record.candidate:
+        if testing:
+            return testing
+        if draft.record.weight > 0:
+            # Its share cannot be taken back as long as nothing else answers.
+            return _left(draft, name)
     warm = _warm(draft, name) and not sole(draft)
     if drains(draft, name) and not warm:
         return max(testing, _draining(draft, name))
@@ -133,11 +137,15 @@ def awaiting_promotion(draft: Draft, name: str) -> bool:
 
 def drains(draft: Draft, name: str) -> bool:
     """Whether it lost the traffic a moment ago, or some may still come."""
-    status = draft.revisions[name]
+    status, record = draft.revisions[name], draft.record
     if status.left_at is not None and not draft.elapsed(status.left_at, DRAIN):
         return True
+    # Its status may not tell of it: the operator ended before, or somebody deleted it meanwhile.
+    left = record is not None and record.previous == name
+    if left and record is not None and not draft.elapsed(record.at, DRAIN):
+        return True
     # What was never tested was never sent a request.
-    return status.tested_at is not None and _lags(draft)
+    return (left or status.tested_at is not None) and _lags(draft)
 
 
 def _lags(draft: Draft) -> bool:
@@ -166,6 +174,11 @@ def _draining(draft: Draft, name: str) -> int:
     status = draft.revisions[name]
     if status.active_since and status.left_at and not draft.elapsed(status.left_at, DRAIN):
         return draft.replicas(name)
+    return _left(draft, name)
+
+
+def _left(draft: Draft, name: str) -> int:
+    """Pods that it has, as far as the release asks for as many."""
     deployment = draft.deployment(name)
     return min(draft.replicas(name), deployment.replicas) if deployment is not None else 0
 

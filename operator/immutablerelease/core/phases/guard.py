@@ -195,9 +195,10 @@ def _revert(draft: Draft, active: str, health: Health) -> None:
         nothing_serves and target.fitness not in (Fitness.COLD, Fitness.READY)
     ):
         move_back(draft, name, health)
-    elif target.fitness is Fitness.COLD and crowded(draft) and (record := draft.record):
+    elif target.fitness is Fitness.COLD and crowded(draft) and not nothing_serves:
         # Its Pods would get traffic while they start.
-        take_back(draft, record.candidate or "", WITHDRAWN, f"{name} is to be started")
+        shared = draft.record.candidate if draft.record else None
+        take_back(draft, shared or "", WITHDRAWN, f"{name} is to be started")
     elif target.fitness is Fitness.COLD:
         _start_target(draft, active, name, health)
     elif target.fitness is Fitness.FAILING:

@@ -11,7 +11,7 @@ from immutablerelease.api.revision import RevisionPhase, RevisionStatus
 
 from ..draft import IN_FLIGHT, REFUSED, Draft
 from ..plan import EventType
-from ..shares import router, selection
+from ..shares import receivers, router, selection
 from ..snapshot import RouteRecord
 
 PROMOTED = "Promoted"
@@ -55,6 +55,9 @@ def restore(draft: Draft) -> None:
     strayed = _strayed(draft, record)
     if strayed is None or not draft.serving(record.revision):
         return
+    if not all(draft.serving(name) for name in receivers(record)):
+        # What cannot answer does not hold up what can.
+        record = replace(record, weight=0, mirror=0, at=draft.now)
     draft.move(record)
     if strayed:
         draft.tell(EventType.WARNING, "RouteRestored", strayed, record.revision)

@@ -8,7 +8,7 @@ from ..draft import Draft
 from ..plan import EnsureService, Scale, StartRevision
 from ..shares import by_weight, selection
 from ..snapshot import RouteRecord
-from .demand import DRAIN, desired
+from .demand import DRAIN, desired, drains
 from .sharing import in_effect
 
 
@@ -60,10 +60,10 @@ def _stale(draft: Draft, record: RouteRecord) -> bool:
 
 def _see_off(draft: Draft, record: RouteRecord) -> None:
     """What a router may send requests to until it knows that its object is gone drains."""
-    for name, status in list(draft.revisions.items()):
+    for name in list(draft.revisions):
         deployment = draft.deployment(name)
         runs = deployment is not None and deployment.replicas > 0
-        if runs and status.tested_at and name not in (record.revision, record.candidate):
+        if runs and drains(draft, name) and name not in (record.revision, record.candidate):
             draft.change(name, left_at=draft.now)
 
 

@@ -29,7 +29,7 @@ def retreat(draft: Draft) -> None:
         _revert(draft, name, *failure)
     elif not draft.serving(name) and any(signals.died(pod) for pod in draft.pods(name)):
         _revert(draft, name, "NoReadyPods", f"no Pod of {name} is ready")
-    elif not draft.serving(name):
+    elif not draft.serving(name) and draft.serving(record.revision):
         # A router would go on sending requests to nobody; whether it failed is seen later.
         _suspend(draft, record, f"no Pod of {name} is ready")
 
@@ -72,7 +72,8 @@ def withdraw(draft: Draft) -> None:
     if record is None or record.candidate is None or draft.moved or draft.route_taken:
         return
     name = record.candidate
-    if name == draft.candidate:
+    # A move to what has no Pod would fail, and hold up all that could give it some.
+    if name == draft.candidate or not draft.serving(record.revision):
         return
     status = draft.revisions.get(name)
     failure = status.failure if status and status.phase is RevisionPhase.FAILED else None
@@ -173,9 +174,9 @@ def _revert(draft: Draft, name: str, reason: str, message: str) -> None:
 
 
 def share(draft: Draft, name: str, weight: int, mirror: int, message: str) -> None:
-    """Give the candidate a part of the traffic."""
+    """Give the candidate a part of the traffic, once what serves can have the rest."""
     record = draft.record
-    if record is not None:
+    if record is not None and draft.serving(record.revision):
         draft.move(
             replace(
                 record,
