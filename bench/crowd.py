@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,8 @@ _WRITERS = 16
 # However slow the machine is: so many seconds for each, and some to begin with.
 _SECONDS_EACH, _SECONDS_ANYWAY = 1.0, 120.0
 _TOLD_EVERY = 5.0
+# Between two watches.
+_PAUSE = 0.2
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def until_done(
     done: set[str] = set()
     with ThreadPoolExecutor(_WRITERS) as writers:
         written = [writers.submit(kube.apply, one) for one in made]
-        for obj in kube.watch(objects.kind, namespace, limit):
+        for obj in _seen(kube, objects.kind, namespace, began + limit):
             name, now = obj["metadata"]["name"], time.monotonic()
             if obj["metadata"]["generation"] >= generation and objects.is_done(obj):
                 done.add(name)
@@ -60,6 +62,14 @@ def until_done(
         raise Unmet(f"{what} to be done within {limit:.0f} s", f"{len(done)} were")
     print(f"{what}: {seconds} s", flush=True)
     return seconds
+
+
+def _seen(kube: Kube, kind: str, namespace: str, until: float) -> Iterator[Object]:
+    """Objects as they are and as they change; the API server ends the watch of a slow reader."""
+    while (left := until - time.monotonic()) > 1:
+        # What ends a watch may be told in it, and has no name.
+        yield from (obj for obj in kube.watch(kind, namespace, left) if "name" in obj["metadata"])
+        time.sleep(_PAUSE)
 
 
 def _deployment(app: App, name: str, version: str) -> Object:

@@ -47,6 +47,12 @@ class Ours:
         self._operator = OperatorProcess(kubeconfig, scratch / "operator.log")
         self._operator.start()
 
+    def restart(self) -> None:
+        """End it and start it anew: it finds all there is by listing it."""
+        assert self._operator is not None  # noqa: S101 (started before)
+        self._operator.stop()
+        self._operator.start()
+
     def stop(self) -> None:
         """End it."""
         if self._operator is not None:

@@ -65,14 +65,19 @@ class Took:
 
 @dataclass(frozen=True)
 class Memory:
-    """What was resident: before the first release, and with all of them at rest."""
+    """What was resident, in MiB."""
 
-    empty_mib: float
-    resident_mib: float
+    # Before the first release.
+    empty: float
+    # With all of them at rest, after all the work on them.
+    worked: float
+    # In a process that found them at rest.
+    restarted: float
 
     def at(self, wanted: int, releases: int) -> float:
-        """MiB with so many releases, where that many were measured: on a straight line."""
-        return self.empty_mib + (self.resident_mib - self.empty_mib) * wanted / releases
+        """MiB after the work, had there been so many more at rest; they cost the same each."""
+        each = (self.restarted - self.empty) / releases
+        return self.worked + each * max(0, wanted - releases)
 
 
 @dataclass(frozen=True)
@@ -130,7 +135,7 @@ def judge(figures: Figures) -> list[Verdict]:
     """The budgets, each with what was seen."""
     ours, bare, memory = figures.ours, figures.bare, figures.memory
     mib = memory.at(MEMORY_RELEASES, figures.releases)
-    seen = f"{mib:.0f} MiB (empty {memory.empty_mib:.0f}, now {memory.resident_mib:.0f})"
+    seen = f"{mib:.0f} MiB ({memory.worked:.0f} with {figures.releases}, {memory.empty:.0f} empty)"
     return [
         _ratio("created", ours.create_seconds, bare.create_seconds, CREATE_RATIO),
         _ratio("updated", ours.update_seconds, bare.update_seconds, UPDATE_RATIO),
@@ -184,7 +189,10 @@ def _measure(releases: int, cluster: Cluster) -> Figures:
         since = datetime.now(UTC)
         time.sleep(_IDLE_SECONDS)
         idle = len(writes_of_operator(cluster, since))
-        rest = Gauges.read(system.metrics())
+        memory = [seen[0], Gauges.read(system.metrics())]
+        system.restart()
+        _await_rest(cluster)
+        memory.append(Gauges.read(system.metrics()))
         for name in (BARE, OURS):
             kube.delete("Namespace", name)
     return Figures(
@@ -193,7 +201,7 @@ def _measure(releases: int, cluster: Cluster) -> Figures:
         bare,
         Cost.between(seen[0], seen[1], releases),
         Cost.between(seen[1], seen[2], releases),
-        Memory(round(seen[0].resident_mib, 1), round(rest.resident_mib, 1)),
+        Memory(*(round(one.resident_mib, 1) for one in memory)),
         idle,
     )
 

@@ -102,8 +102,9 @@ _NEVER_DEFAULTED = frozenset(
 def _map_difference(wanted: Object, live: Any, path: str) -> str:
     if not isinstance(live, Mapping):
         return f"{path} is missing" if canonical(wanted) else ""
-    for key, value in canonical(wanted).items():
-        if text := difference(value, live.get(key), f"{path}.{key}"):
+    for key, value in wanted.items():
+        # Null is absent.
+        if value is not None and (text := difference(value, live.get(key), f"{path}.{key}")):
             return text
     added = sorted(key for key in _NEVER_DEFAULTED & live.keys() - wanted.keys() if live[key])
     return f"{path}.{added[0]} was added" if added else ""

@@ -1,9 +1,10 @@
 """Builds the snapshot of one release from the store; asks nobody."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pydantic import ValidationError
 
@@ -58,6 +59,9 @@ from .store import Store
 from .workloads import daemon_set_view, deployment_view, left_behind
 
 Object = Mapping[str, Any]
+
+# Revisions kept parsed: those of releases that change at the moment. One takes some 20 KiB.
+_PARSED: Final = 512
 
 
 class Findings(Protocol):
@@ -119,12 +123,22 @@ class Observer:
         self._store = store
         self._findings = findings
         self._probes = probes
-        # By uid, with the resourceVersion: parsing costs more than all the rest of a snapshot.
-        self._parsed: dict[str, tuple[str, Revision]] = {}
+        # By uid, with the resourceVersion, the last used last: parsing costs more than all the rest
+        # of a snapshot.
+        self._parsed: OrderedDict[str, tuple[str, Revision]] = OrderedDict()
         self._hashes: dict[str, tuple[int, str]] = {}
+        # As they were read last, and of which versions.
+        self._policies_read = Policies(())
+        self._policies_at: frozenset[tuple[str, int]] = frozenset()
 
     def policies(self) -> Policies:
         """All policies of the cluster."""
+        versions = self._store.versions(POLICIES)
+        if self._policies_at != versions:
+            self._policies_read, self._policies_at = self._read_policies(), versions
+        return self._policies_read
+
+    def _read_policies(self) -> Policies:
         readable, unreadable = [], []
         for obj in self._store.all(POLICIES):
             try:
@@ -158,7 +172,7 @@ class Observer:
             route=read_route(
                 release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
             ),
-            services=frozenset(self._named(SERVICES, key)) - {key.name},
+            services=frozenset(self._store.names_of_release(SERVICES, *key)) - {key.name},
             budgets=self._budgets(key),
             actions=pending,
             answered=answered,
@@ -270,6 +284,9 @@ class Observer:
         if known is None or known[0] != version:
             known = (version, Revision.read(obj))
             self._parsed[uid] = known
+            if len(self._parsed) > _PARSED:
+                self._parsed.popitem(last=False)
+        self._parsed.move_to_end(uid)
         return known[1]
 
     def forget(self, uids: Iterable[str]) -> None:
@@ -318,9 +335,6 @@ class Observer:
     def _ours(self, key: Key) -> Object | None:
         obj = self._store.get(SERVICES, key.namespace, key.name)
         return obj if obj and is_ours(obj) else None
-
-    def _named(self, kind: Any, key: Key) -> Iterable[str]:
-        return (obj["metadata"]["name"] for obj in self._store.of_release(kind, *key))
 
     def _actions(self, key: Key) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
         """Those to answer, the oldest first, and those that were, the oldest answer first."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import kopf
+from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.health.address import authority
@@ -88,3 +89,24 @@ class Unrecorded(kopf.ProgressStorage):
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
         """As it came: nothing of ours is in it."""
         return essence
+
+
+class Forgetful(ResourceMemories):
+    """Keeps nothing between two events of an object.
+
+    What kopf would keep of each, for as long as it exists, is for daemons, timers and handlers of
+    changes: 800 bytes for every Pod, Service and whatever else is watched.
+    """
+
+    async def recall(
+        self,
+        raw_body: kopf.RawBody,
+        *,
+        memobase: Any = None,
+        noticed_by_listing: bool = False,
+        ephemeral: bool = False,
+    ) -> ResourceMemory:
+        """A new one."""
+        return await super().recall(
+            raw_body, memobase=memobase, noticed_by_listing=noticed_by_listing, ephemeral=True
+        )

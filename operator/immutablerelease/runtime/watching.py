@@ -36,7 +36,7 @@ from .client import (
 from .key import Key
 from .liveness import Watches
 from .store import Store
-from .transport import login, settings
+from .transport import Forgetful, login, settings
 
 log = logging.getLogger(__name__)
 
@@ -129,6 +129,7 @@ class Watching:
         before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
+            memories=Forgetful(),
             settings=settings(CHILDREN, namespaced=bool(self._namespaces)),
             standalone=True,
             clusterwide=not self._namespaces,

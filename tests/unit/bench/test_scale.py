@@ -16,7 +16,7 @@ GOOD = Figures(
     bare=Took(10.0, 10.0),
     create_cost=COST,
     update_cost=COST,
-    memory=Memory(empty_mib=100.0, resident_mib=115.0),
+    memory=Memory(empty=100.0, worked=160.0, restarted=110.0),
     idle_writes=0,
 )
 METRICS = """# HELP process_cpu_seconds_total Total user and system CPU time spent in seconds.
@@ -41,7 +41,7 @@ def test_at_its_limits_every_budget_is_kept() -> None:
     [
         pytest.param({"ours": Took(15.1, 11.0)}, id="created too slowly"),
         pytest.param({"ours": Took(15.0, 11.1)}, id="updated too slowly"),
-        pytest.param({"memory": Memory(100.0, 115.1)}, id="too much memory"),
+        pytest.param({"memory": Memory(100.0, 160.1, 110.0)}, id="too much memory"),
         pytest.param({"idle_writes": 1}, id="a write for nothing"),
     ],
 )

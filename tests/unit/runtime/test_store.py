@@ -1,6 +1,7 @@
 """A cache that no late event can turn back."""
 
 import copy
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -324,3 +325,23 @@ class StoreMachine(RuleBasedStateMachine):
 
 TestStoreMachine = StoreMachine.TestCase
 TestStoreMachine.settings = settings(stateful_step_count=30)
+
+
+def test_objects_that_are_alike_take_little_room_and_come_out_as_they_went_in() -> None:
+    store = Store()
+    spec = {"containers": [{"name": f"c{number}", "image": f"r/{number}"} for number in range(40)]}
+    made = [make(f"shop-{number}", uid=f"u{number}", spec=spec) for number in range(100)]
+    for obj in made:
+        store.put(SERVICES, obj)
+    assert store.all(SERVICES) == made
+    text = len(json.dumps(made))
+    assert sum(len(entry.packed) for entry in store._table(SERVICES).entries.values()) < text / 20
+
+
+def test_an_object_is_kept_though_it_is_like_none_before_it() -> None:
+    store = Store()
+    made = [make("small"), make("large", uid="u2", text="x" * 100_000), make("later", uid="u3")]
+    for obj in made:
+        store.put(SERVICES, obj)
+    assert store.all(SERVICES) == made
+    assert store.names_of_release(SERVICES, "web", "shop") == ("small", "large", "later")

@@ -6,7 +6,7 @@ from typing import Any
 import kopf
 import pytest
 
-from immutablerelease.runtime.transport import settings
+from immutablerelease.runtime.transport import Forgetful, settings
 
 
 class Uncopied(dict[str, Any]):
@@ -41,3 +41,11 @@ def test_nothing_is_written_to_an_object(body: kopf.Body) -> None:
     kept.progress_storage.purge(key=key, body=body, patch=patch)
     assert dict(patch) == {}
     assert patch.fns == []
+
+
+async def test_nothing_is_kept_of_an_object_between_its_events() -> None:
+    memories = Forgetful()
+    pod: Any = {"metadata": {"name": "shop-1", "uid": "uid-1"}}
+    first = await memories.recall(pod, noticed_by_listing=True, memobase=kopf.Memo())
+    assert await memories.recall(pod, memobase=kopf.Memo()) is not first
+    assert list(memories.iter_all_memories()) == []
