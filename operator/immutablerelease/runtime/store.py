@@ -20,7 +20,19 @@ from typing import Final
 
 from immutablerelease.api.meta import RELEASE_LABEL
 
-from .client import ACTIONS, CONFIG_MAPS, PODS, REVISIONS, SECRETS, Kind, Object
+from .client import (
+    ACTIONS,
+    BUDGETS,
+    CONFIG_MAPS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
+    PODS,
+    REVISIONS,
+    SECRETS,
+    Kind,
+    Object,
+)
 
 Name = tuple[str, str]
 
@@ -107,7 +119,7 @@ class Store:
         self._order = 0
 
     def put(self, kind: Kind, obj: Object) -> bool:
-        """Keep the object if it is news; False for what is known already, older, or deleted."""
+        """Keep the object unless it is older or deleted; whether it is news to whoever decides."""
         table = self._table(kind)
         metadata = obj["metadata"]
         name, uid, version = _name(obj), metadata.get("uid", ""), _version(obj)
@@ -121,10 +133,11 @@ class Store:
             table.bury(known.uid, version)
         table.newest = max(table.newest, version)
         self._order += 1
-        packed = table.pack(trim(kind, obj))
-        entry = _Entry(uid, version, self._order, release_of(kind, obj), packed)
+        kept = trim(kind, obj)
+        same = known is not None and kind in _RESTLESS and _same(table.open(known), kept)
+        entry = _Entry(uid, version, self._order, release_of(kind, obj), table.pack(kept))
         table.insert(name, entry)
-        return True
+        return not same
 
     def remove(self, kind: Kind, obj: Object) -> None:
         """Forget the object; one that has its name by now, or that came back since, stays."""
@@ -234,15 +247,67 @@ def _trim_pod(pod: Object) -> Object:
     return {**pod, "spec": {"nodeName": spec.get("nodeName"), "containers": containers}}
 
 
+def _trim_workload(workload: Object) -> Object:
+    """Of the status of a Deployment or DaemonSet what `workloads` reads."""
+    status = workload.get("status") or {}
+    kept = {key: status[key] for key in _COUNTS if key in status}
+    failures = [
+        {key: condition[key] for key in ("type", "status", "message") if key in condition}
+        for condition in status.get("conditions") or ()
+        if condition.get("type") == "ReplicaFailure"
+    ]
+    return {**workload, "status": {**kept, "conditions": failures}}
+
+
+def _trim_budget(budget: Object) -> Object:
+    return {key: value for key, value in budget.items() if key != "status"}
+
+
+def _trim_slice(endpoint_slice: Object) -> Object:
+    """Without the time of its last change, and what does not tell which Pods are ready."""
+    metadata = {
+        key: value
+        for key, value in endpoint_slice["metadata"].items()
+        if key not in ("annotations", "generation")
+    }
+    endpoints = [
+        {key: endpoint[key] for key in ("conditions", "targetRef") if key in endpoint}
+        for endpoint in endpoint_slice.get("endpoints") or ()
+    ]
+    return {**endpoint_slice, "metadata": metadata, "endpoints": endpoints}
+
+
+def _same(known: Object, new: Object) -> bool:
+    """Whether two versions of an object differ in nothing else."""
+    return _unversioned(known) == _unversioned(new)
+
+
+def _unversioned(obj: Object) -> Object:
+    metadata = {key: value for key, value in obj["metadata"].items() if key != "resourceVersion"}
+    return {**obj, "metadata": metadata}
+
+
 def _trim_contents(obj: Object) -> Object:
     return {key: value for key, value in obj.items() if key not in ("data", "binaryData")}
 
 
 _TRIMS: Final[Mapping[Kind, Callable[[Object], Object]]] = {
     PODS: _trim_pod,
+    DEPLOYMENTS: _trim_workload,
+    DAEMON_SETS: _trim_workload,
+    BUDGETS: _trim_budget,
+    ENDPOINT_SLICES: _trim_slice,
     CONFIG_MAPS: _trim_contents,
     SECRETS: _trim_contents,
 }
+_COUNTS: Final = (
+    "observedGeneration",
+    "availableReplicas",
+    "desiredNumberScheduled",
+    "numberAvailable",
+)
+# Their controllers write to them more often than anything changes that is decided on.
+_RESTLESS: Final = frozenset({DEPLOYMENTS, DAEMON_SETS, BUDGETS, ENDPOINT_SLICES})
 
 
 def _name(obj: Object) -> Name:

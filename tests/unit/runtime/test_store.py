@@ -13,6 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.runtime.client import (
     ACTIONS,
+    BUDGETS,
+    DAEMON_SETS,
+    DEPLOYMENTS,
+    ENDPOINT_SLICES,
     PODS,
     REVISIONS,
     SECRETS,
@@ -345,3 +349,127 @@ def test_an_object_is_kept_though_it_is_like_none_before_it() -> None:
         store.put(SERVICES, obj)
     assert store.all(SERVICES) == made
     assert store.names_of_release(SERVICES, "web", "shop") == ("small", "large", "later")
+
+
+def deployment(**status: Any) -> Object:
+    return {"spec": {"replicas": 2}, "status": {"observedGeneration": 1, **status}}
+
+
+def daemon_set(**status: Any) -> Object:
+    return {"spec": {}, "status": {"observedGeneration": 1, **status}}
+
+
+def budget(number: int | str) -> Object:
+    return {"spec": {"maxUnavailable": number}, "status": {"disruptionsAllowed": number}}
+
+
+def endpoint_slice(ready: bool, address: str = "10.0.0.1") -> Object:
+    target = {"kind": "Pod", "name": "shop-1"}
+    conditions = {"ready": ready}
+    return {"endpoints": [{"addresses": [address], "conditions": conditions, "targetRef": target}]}
+
+
+FAILURE = {"type": "ReplicaFailure", "status": "True", "message": "quota"}
+PROGRESS = {"type": "Progressing", "status": "True", "lastUpdateTime": "now"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after", "news"),
+    [
+        pytest.param(
+            DEPLOYMENTS,
+            deployment(),
+            deployment(updatedReplicas=1, conditions=[PROGRESS]),
+            False,
+            id="a Deployment makes progress",
+        ),
+        pytest.param(
+            DEPLOYMENTS,
+            deployment(),
+            deployment(availableReplicas=1),
+            True,
+            id="a Pod of a Deployment is available",
+        ),
+        pytest.param(
+            DEPLOYMENTS,
+            deployment(),
+            deployment(observedGeneration=2),
+            True,
+            id="a Deployment is observed",
+        ),
+        pytest.param(
+            DEPLOYMENTS,
+            deployment(),
+            deployment(conditions=[PROGRESS, FAILURE]),
+            True,
+            id="a Deployment can make no Pod",
+        ),
+        pytest.param(
+            DEPLOYMENTS,
+            deployment(),
+            {**deployment(), "spec": {"replicas": 3}},
+            True,
+            id="somebody scales a Deployment",
+        ),
+        pytest.param(
+            DAEMON_SETS,
+            daemon_set(),
+            daemon_set(updatedNumberScheduled=1),
+            False,
+            id="a DaemonSet makes progress",
+        ),
+        pytest.param(
+            DAEMON_SETS,
+            daemon_set(),
+            daemon_set(desiredNumberScheduled=3),
+            True,
+            id="a DaemonSet is for more nodes",
+        ),
+        pytest.param(
+            BUDGETS,
+            budget(1),
+            {**budget(1), "status": {}},
+            False,
+            id="a budget is counted anew",
+        ),
+        pytest.param(BUDGETS, budget(1), budget("10%"), True, id="a budget is changed"),
+        pytest.param(
+            ENDPOINT_SLICES,
+            endpoint_slice(True),
+            endpoint_slice(True, "10.0.0.2"),
+            False,
+            id="an endpoint has another address",
+        ),
+        pytest.param(
+            ENDPOINT_SLICES,
+            endpoint_slice(True),
+            endpoint_slice(False),
+            True,
+            id="an endpoint is ready no more",
+        ),
+        pytest.param(
+            SERVICES, {"spec": {}}, {"spec": {}}, True, id="any other version of a Service"
+        ),
+    ],
+)
+def test_what_changes_nothing_that_is_decided_on_is_no_news(
+    kind: Kind, before: Object, after: Object, news: bool
+) -> None:
+    store = Store()
+    assert store.put(kind, make(version=1, **before))
+    assert store.put(kind, make(version=2, **after)) is news
+    assert kept(store, kind)["metadata"]["resourceVersion"] == "2"
+
+
+def test_another_object_of_the_same_content_and_name_is_news() -> None:
+    store = Store()
+    store.put(BUDGETS, make(version=1, uid="u1", **budget(1)))
+    assert store.put(BUDGETS, make(version=2, uid="u2", **budget(1)))
+
+
+def test_what_is_on_its_way_out_is_news() -> None:
+    store = Store()
+    store.put(DEPLOYMENTS, make(version=1, **deployment()))
+    going = make(version=2, **deployment())
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert store.put(DEPLOYMENTS, going)
