@@ -95,6 +95,7 @@ class KubeApi:
         limits: Limits = Limits(),
         observe: Observe = lambda verb, code, seconds: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        timeout: Callable[[float], asyncio.Timeout] = asyncio.timeout,
         clock: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
         manager: str = MANAGER,
@@ -105,6 +106,7 @@ class KubeApi:
         self._limits = limits
         self._observe = observe
         self._sleep = sleep
+        self._within = timeout
         self._jitter = jitter or random.Random()  # noqa: S311 (spreads load, protects nothing)
         self._rest = RESTClientObject(configuration)
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=limits.connect_timeout)
@@ -322,7 +324,7 @@ class KubeApi:
         started = time.monotonic()
         code = "error"
         try:
-            async with asyncio.timeout(self._limits.timeout):
+            async with self._within(self._limits.timeout):
                 status, headers, data = await self._exchange(call)
             code = str(status)
         except TimeoutError:
