@@ -8,7 +8,14 @@ PAUSE = 0.2
 
 def eventually(true: Callable[[], bool], what: str, within: float = 60) -> None:
     """Poll until something holds."""
+    assert comes_true(true, within), f"not within {within} s: {what}"
+
+
+def comes_true(true: Callable[[], bool], within: float, pause: float = PAUSE) -> bool:
+    """Poll until something holds, or its time is over; whether it holds."""
     deadline = time.monotonic() + within
     while not true():
-        assert time.monotonic() < deadline, f"not within {within} s: {what}"
-        time.sleep(PAUSE)
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+    return True

@@ -13,13 +13,10 @@ import pytest
 
 from demo import manifests
 from demo.kube import Kube, wait_for
-from demo.operator_process import write_kubeconfig
 from tests.api.chart import NAMESPACE, NAMESPACE_OBJECT, apply, delete, render
 from tests.api.kubectl import Kubectl
-from tests.faults.authority import authority
 from tests.faults.background import Background
 from tests.faults.fake_pods import FakePods
-from tests.faults.proxy import Proxy
 from tests.faults.stage import IMAGE, PREFIX, Stage
 
 LOGS = Path(__file__).parents[2] / "build" / "faults"
@@ -33,7 +30,7 @@ def kube() -> Iterator[Kube]:
         pytest.skip("needs a cluster: python -m devcluster exec -- python -m pytest tests/faults")
     kube, kubectl = Kube(), Kubectl()
     # What an earlier session deleted and did not wait for.
-    _await_gone(kube, (NAMESPACE,), "Terminating")
+    _await_gone(kube, "Terminating")
     documents = render("replicas=0", "enforcement.enabled=false", "crds.keep=true")
     definitions = [one for one in documents if one["kind"] == "CustomResourceDefinition"]
     rest = [one for one in documents if one["kind"] != "CustomResourceDefinition"]
@@ -43,11 +40,13 @@ def kube() -> Iterator[Kube]:
     apply(kubectl, [NAMESPACE_OBJECT, *rest])
     kube.apply(_policy())
     yield kube
-    for name in _ours(kube):
-        kube.delete("Namespace", name)
     kube.delete("ReleasePolicy", "faults")
     delete(kubectl, [*rest, NAMESPACE_OBJECT])
-    _await_gone(kube, (NAMESPACE, *_ours(kube)), "")
+    _await_gone(kube, "")
+    # Last, and not waited for: there are so many that it takes minutes, and nobody has their names.
+    for item in kube.list("Namespace"):
+        if item["metadata"]["name"].startswith(PREFIX):
+            kube.delete("Namespace", item["metadata"]["name"])
 
 
 @pytest.fixture(scope="session")
@@ -65,34 +64,16 @@ def stage(kube: Kube, background: Background) -> Iterator[Stage]:
     pods.close()
 
 
-@pytest.fixture
-def proxy(kube: Kube, background: Background) -> Iterator[Proxy]:
-    """A proxy that has no plan yet."""
-    proxy = Proxy(background, kube.server, authority())
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def kubeconfig(kube: Kube, proxy: Proxy, tmp_path: Path) -> Path:
-    """The operator's, at the proxy."""
-    return write_kubeconfig(kube, tmp_path / "kubeconfig", proxy.url)
-
-
-@pytest.fixture(scope="module")
-def namespaces(kube: Kube) -> Iterator[Callable[[], str]]:
-    """Makes namespaces, which are gone after the tests of a module."""
-    made = []
+@pytest.fixture(scope="session")
+def namespaces(kube: Kube) -> Callable[[], str]:
+    """Makes namespaces."""
 
     def make() -> str:
         name = f"{PREFIX}{secrets.token_hex(4)}"
-        made.append(name)
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         return name
 
-    yield make
-    for name in made:
-        kube.delete("Namespace", name)
+    return make
 
 
 def _policy() -> dict[str, object]:
@@ -102,20 +83,12 @@ def _policy() -> dict[str, object]:
     return policy
 
 
-def _ours(kube: Kube) -> list[str]:
-    names = (str(item["metadata"]["name"]) for item in kube.list("Namespace"))
-    return [name for name in names if name.startswith(PREFIX)]
-
-
-def _await_gone(kube: Kube, names: tuple[str, ...], phase: str) -> None:
-    """Wait until the namespaces are gone, or those of them that are in a phase."""
+def _await_gone(kube: Kube, phase: str) -> None:
+    """Wait until the operator's namespace is gone, if it is in a phase."""
 
     def look() -> tuple[bool | None, str]:
-        left = [
-            item["metadata"]["name"]
-            for item in kube.list("Namespace")
-            if item["metadata"]["name"] in names and phase in ("", item["status"]["phase"])
-        ]
-        return (None if left else True), f"{', '.join(left)} still there"
+        found = kube.find("Namespace", NAMESPACE)
+        left = found is not None and phase in ("", found["status"]["phase"])
+        return (None if left else True), "it is still there"
 
-    wait_for("namespaces of earlier tests to be gone", look, GONE_TIMEOUT)
+    wait_for(f"namespace {NAMESPACE} of earlier tests to be gone", look, GONE_TIMEOUT)

@@ -7,7 +7,6 @@ are, the process is killed. What it made of the refusals in between dies with it
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.faults.faults import DoneButRefused, Refused
@@ -27,24 +26,34 @@ class Point:
 class Cuts:
     """The plan that cuts every namespace off at its own point."""
 
-    def __init__(self, points: Mapping[str, Point]) -> None:
-        self._points = points
+    def __init__(self) -> None:
+        self._points: dict[str, Point] = {}
         self._writes: Counter[tuple[str, str]] = Counter()
-        self._watched: set[str] = set()
         # The writes at which namespaces were cut off.
         self.off: dict[str, str] = {}
+        self._whole: set[str] = set()
 
-    def watch(self, namespace: str) -> None:
-        """Count its writes from now on."""
-        self._watched.add(namespace)
+    def holds(self, namespace: str) -> bool:
+        """Whether it is cut off at this moment."""
+        return namespace in self.off and namespace not in self._whole
+
+    def heal(self) -> None:
+        """From now on everything passes to and from the namespaces that are cut off."""
+        self._whole.update(self.off)
+
+    def cut_off(self, namespace: str, point: Point) -> None:
+        """Count its writes from now on, and cut it off at that one."""
+        self._points[namespace] = point
 
     def __call__(self, call: Call) -> Fault | None:
         """Nothing passes from or to a namespace that is cut off."""
-        if call.namespace in self.off:
+        if self.holds(call.namespace):
             return Refused(403)
-        if call.namespace not in self._watched or not call.write:
+        if call.namespace in self.off:
             return None
-        point = self._points[call.namespace]
+        point = self._points.get(call.namespace)
+        if point is None or not call.write:
+            return None
         self._writes[call.namespace, str(call)] += 1
         if self._writes[call.namespace, point.write] < point.time:
             return None

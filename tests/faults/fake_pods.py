@@ -1,7 +1,7 @@
 """Answers for Pods that only look real, so that probes of the operator reach somebody.
 
 The fake nodes give their Pods addresses that lead nowhere. One route makes all of them this
-machine's own, and one server answers at each as the test wants the Pod that has it to.
+machine's own, and one server answers at each. Whom it answers for, the question tells.
 """
 
 import subprocess
@@ -17,8 +17,13 @@ ADDRESSES: Final = "10.0.0.0/16"
 TIMEOUT: Final = 10.0
 
 
+def question(namespace: str, version: str) -> str:
+    """What Pods of a version are asked for."""
+    return f"/healthz/{namespace}/{version}"
+
+
 class FakePods:
-    """Every address is healthy but those in `sick`."""
+    """All are healthy but those that are asked what is in `sick`."""
 
     def __init__(self, background: Background) -> None:
         self.sick: frozenset[str] = frozenset()
@@ -28,7 +33,7 @@ class FakePods:
             ["ip", "route", "replace", "local", ADDRESSES, "dev", "lo"], check=True, timeout=TIMEOUT
         )
         app = web.Application()
-        app.router.add_get("/healthz", self._answer)
+        app.router.add_get(question("{namespace}", "{version}"), self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         background.run(self._start(), TIMEOUT)
 
@@ -45,6 +50,4 @@ class FakePods:
         await web.TCPSite(self._runner, "0.0.0.0", PORT).start()  # noqa: S104
 
     async def _answer(self, request: web.Request) -> web.Response:
-        transport = request.transport
-        address = transport.get_extra_info("sockname")[0] if transport else ""
-        return web.Response(status=500 if address in self.sick else 200)
+        return web.Response(status=500 if request.path in self.sick else 200)

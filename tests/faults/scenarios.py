@@ -130,7 +130,7 @@ SCENARIOS: Final[Mapping[str, Callable[[], Plan]]] = {
         share(ResetAfter(), _written),
         share(Refused(429, retry_after=1), _asked),
         share(Refused(500), _asked),
-        share(Broken(events=3), _watched),
+        share(Broken(events=8), _watched),
         each(Repeated(), _watched),
     ),
 }

@@ -1,26 +1,36 @@
 """Releases on fake nodes, many at a time: what is applied, and what can be seen of all of them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
 
 from demo import manifests
 from demo.kube import Kube, Object
 from demo.manifests import REVISION_LABEL
-from tests.faults.fake_pods import PORT, FakePods
+from tests.faults.fake_pods import PORT, FakePods, question
 
 NAME: Final = "shop"
 PREFIX: Final = "faults-"
 IMAGE: Final = "registry.example.com/shop@sha256:" + "ab" * 32
 _VERSION: Final = "version"
-# Fails as soon as it serves.
 _SICK: Final = "sick"
 
 
-def manifest(namespace: str, version: str, strategy: Object, *, sick: bool = False) -> Object:
-    """A release whose versions differ in a label and in how long they stay well."""
-    labels = {_VERSION: version, **({_SICK: "true"} if sick else {})}
+class Sick(Enum):
+    """When a version falls sick: what it serves decides, and no time."""
+
+    NEVER = "never"
+    WITH_A_SHARE = "with-a-share"
+    WITH_ALL = "with-all"
+
+
+def manifest(
+    namespace: str, version: str, strategy: Object, *, sick: Sick, bake: str = "1s"
+) -> Object:
+    """A release whose versions differ in labels."""
+    labels = {_VERSION: version, _SICK: sick.value}
     template = {
         "metadata": {"labels": labels},
         "spec": {
@@ -44,8 +54,16 @@ def manifest(namespace: str, version: str, strategy: Object, *, sick: bool = Fal
         health={
             # Longer than many releases are cut off for.
             "progressDeadline": "10m",
-            "bake": "1s",
-            "probes": [manifests.probe(interval="2s", threshold=2)],
+            "bake": bake,
+            "probes": [
+                {
+                    **manifests.probe("3s", threshold=2),
+                    # Who is slow because the machine has too much to do is not sick.
+                    "timeout": "3s",
+                    # Addresses pass from one Pod to another before the test knows.
+                    "http": {"path": question(namespace, version), "port": "http"},
+                }
+            ],
         },
         keepWarm="1s",
     )
@@ -79,8 +97,27 @@ class Sight:
     @property
     def selected(self) -> str | None:
         """The revision that the Service of the release selects."""
-        selector = (self.services.get(NAME) or {}).get("spec", {}).get("selector") or {}
-        return selector.get(REVISION_LABEL)
+        return self._selector.get(REVISION_LABEL)
+
+    @property
+    def shared(self) -> bool:
+        """Whether it selects the Pods of all revisions."""
+        return bool(self._selector) and self.selected is None
+
+    @property
+    def _selector(self) -> Mapping[str, str]:
+        service = self.services.get(NAME) or {}
+        return service.get("spec", {}).get("selector") or {}
+
+    def falling_sick(self) -> Iterator[str]:
+        """Versions that have as much of the traffic as makes them sick."""
+        for name, found in self.revisions.items():
+            labels = found["spec"]["template"]["metadata"]["labels"]
+            whole = self.selected == name
+            if (whole and labels[_SICK] == Sick.WITH_ALL.value) or (
+                (whole or self.shared) and labels[_SICK] == Sick.WITH_A_SHARE.value
+            ):
+                yield labels[_VERSION]
 
     def of(self, version: str) -> Mapping[str, Any]:
         """Status of the revision that runs a version."""
@@ -138,11 +175,9 @@ class Stage:
     def __init__(self, kube: Kube, pods: FakePods) -> None:
         self._kube = kube
         self._pods = pods
-        # UIDs of Pods that fell sick; they stay so.
-        self._sick: set[str] = set()
 
     def look(self) -> dict[str, Sight]:
-        """Every release by namespace; Pods whose time has come fall sick."""
+        """Every release by namespace; versions whose time has come fall sick, and stay so."""
         sights: dict[str, Sight] = {}
 
         def of(item: Object) -> Sight | None:
@@ -162,22 +197,12 @@ class Stage:
         for item in self._kube.list("ImmutableRelease"):
             if sight := of(item):
                 sight.release = item
-        pods = self._kube.list("Pod")
-        for item in pods:
+        for item in self._kube.list("Pod"):
             if (sight := of(item)) and "deletionTimestamp" not in item["metadata"]:
                 sight.pods.append(item)
-                self._fall_sick(sight, item)
-        self._pods.sick = frozenset(
-            pod.get("status", {}).get("podIP", "")
-            for pod in pods
-            if pod["metadata"]["uid"] in self._sick
-        )
+        self._pods.sick |= {
+            question(namespace, version)
+            for namespace, sight in sights.items()
+            for version in sight.falling_sick()
+        }
         return sights
-
-    def _fall_sick(self, sight: Sight, pod: Object) -> None:
-        labels = pod["metadata"]["labels"]
-        revision = labels.get(REVISION_LABEL)
-        shares = sight.status.get("traffic", ())
-        serves = any(one["revision"] == revision and one["weight"] for one in shares)
-        if labels.get(_SICK) and (serves or sight.selected == revision):
-            self._sick.add(pod["metadata"]["uid"])

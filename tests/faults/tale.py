@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from demo.kube import Kube, Object
-from tests.faults.stage import Sight, manifest
+from tests.faults.stage import Sick, Sight, manifest
 
 BLUE_GREEN: Final[Object] = {"blueGreen": {"promotion": "Automatic"}}
 CANARY: Final[Object] = {"canary": {"steps": [{"weight": 50, "hold": "1s"}]}}
+# A share that it keeps until something befalls it.
+HELD: Final[Object] = {"canary": {"steps": [{"weight": 50, "hold": "1h"}]}}
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,13 @@ class Chapter:
 
     version: str
     ended: Callable[[Sight], bool]
-    # Fails as soon as it serves.
-    sick: bool = False
+    strategy: Object
+    sick: Sick = Sick.NEVER
+
+    def manifest(self, namespace: str) -> Object:
+        """The release as it is applied; what falls sick never has the time to count as good."""
+        bake = "1s" if self.sick is Sick.NEVER else "1h"
+        return manifest(namespace, self.version, self.strategy, sick=self.sick, bake=bake)
 
 
 def _good(version: str) -> Callable[[Sight], bool]:
@@ -44,19 +51,32 @@ def _left(version: str, target: str) -> Callable[[Sight], bool]:
     return lambda sight: sight.of(version).get("phase") == "Failed" and alone(sight)
 
 
-_FIRST: Final = Chapter("v1", _good("v1"))
+def _first(strategy: Object) -> Chapter:
+    return Chapter("v1", _good("v1"), strategy)
 
-# What happens in the last chapter.
+
+def _promoted(strategy: Object) -> Sequence[Chapter]:
+    return _first(strategy), Chapter("v2", _alone("v2"), strategy)
+
+
+def _reverted(strategy: Object, sick: Sick) -> Sequence[Chapter]:
+    return _first(strategy), Chapter("v2", _left("v2", "v1"), strategy, sick)
+
+
+# By what happens in the last chapter. A first release takes no steps, whatever the strategy.
 TALES: Final[Mapping[str, Sequence[Chapter]]] = {
-    "first release": (_FIRST,),
-    "promotion": (_FIRST, Chapter("v2", _alone("v2"))),
-    "revert": (_FIRST, Chapter("v2", _left("v2", "v1"), sick=True)),
+    "first release": (_first(CANARY),),
+    "blue-green promotion": _promoted(BLUE_GREEN),
+    "blue-green revert": _reverted(BLUE_GREEN, Sick.WITH_ALL),
+    "canary promotion": _promoted(CANARY),
+    "canary revert": _reverted(CANARY, Sick.WITH_ALL),
+    "canary that loses its share": _reverted(HELD, Sick.WITH_A_SHARE),
 }
 # All of it in one life.
 WHOLE: Final[Sequence[Chapter]] = (
-    _FIRST,
-    Chapter("v2", _good("v2")),
-    Chapter("v3", _left("v3", "v2"), sick=True),
+    _first(BLUE_GREEN),
+    Chapter("v2", _good("v2"), BLUE_GREEN),
+    Chapter("v3", _left("v3", "v2"), BLUE_GREEN, Sick.WITH_ALL),
 )
 
 
@@ -67,14 +87,12 @@ class Tale:
         self,
         kube: Kube,
         namespace: str,
-        strategy: Object,
         chapters: Sequence[Chapter],
         at_the_last: Callable[[str], None] = lambda namespace: None,
     ) -> None:
         """`at_the_last` is told the namespace just before the last chapter is applied."""
         self.namespace = namespace
         self._kube = kube
-        self._strategy = strategy
         self._chapters = chapters
         self._at_the_last = at_the_last
         self._applied = 0
@@ -91,6 +109,4 @@ class Tale:
         self._applied += 1
         if self._applied == len(self._chapters):
             self._at_the_last(self.namespace)
-        self._kube.apply(
-            manifest(self.namespace, chapter.version, self._strategy, sick=chapter.sick)
-        )
+        self._kube.apply(chapter.manifest(self.namespace))

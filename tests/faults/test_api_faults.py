@@ -4,7 +4,6 @@ All scenarios run at once, each in a namespace of its own with a process of its 
 of its own; the tests then look at one each.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,8 +20,9 @@ from tests.faults.conftest import LOGS
 from tests.faults.proxy import Plan, Proxy, Seen
 from tests.faults.scenarios import SCENARIOS
 from tests.faults.stage import NAME, Stage
-from tests.faults.tale import BLUE_GREEN, WHOLE, Tale
+from tests.faults.tale import WHOLE, Tale
 from tests.faults.telling import events_of, routes, told
+from tests.waiting import comes_true
 
 UNDISTURBED = "nothing"
 # Calls of a scenario, at most, for one of the same life without faults. A loop without a pause
@@ -82,7 +82,7 @@ def runs(
             exits.callback(proxy.close)
             operator = _operator(kube, namespace, scratch, proxy)
             exits.callback(operator.kill)
-            runs[name] = Run(name, Tale(kube, namespace, BLUE_GREEN, WHOLE), proxy, operator)
+            runs[name] = Run(name, Tale(kube, namespace, WHOLE), proxy, operator)
         _play(kube, stage, list(runs.values()))
         yield runs
 
@@ -117,20 +117,22 @@ def _play(kube: Kube, stage: Stage, runs: list[Run]) -> None:
         for run in runs:
             run.tend()
 
-    sights = told(stage, tales, lambda: all(tale.ended for tale in tales), tend)
+    sights = told(stage, tales, tend=tend)
     for run in runs:
         namespace = run.tale.namespace
         run.end = sights[namespace].end()
         run.routes = routes(run.seen, namespace)
         run.events = events_of(kube, namespace)
         kube.delete("ImmutableRelease", NAME, namespace)
-    deadline = time.monotonic() + GONE_TIMEOUT
-    while not all(run.gone for run in runs) and time.monotonic() < deadline:
+
+    def all_gone() -> bool:
         tend()
         left = stage.look()
         for run in runs:
             run.gone = run.tale.namespace not in left
-        time.sleep(0.5)
+        return all(run.gone for run in runs)
+
+    comes_true(all_gone, GONE_TIMEOUT)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
