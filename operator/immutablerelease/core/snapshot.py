@@ -131,6 +131,8 @@ class Route:
     router: RouterView = RouterView()
     # Whether an object of a router is there that the release does not ask for.
     leftover: bool = False
+    # Whether the Service has an older record than what a router goes by.
+    behind: bool = False
 
 
 @dataclass(frozen=True)

@@ -203,11 +203,13 @@ class Observer:
         there = {one: self._routed(one, key) for one in ROUTES if self._findings.installed(one)}
         told = [recorded(obj) for obj in there.values() if obj is not None]
         left = any(obj is not None for one, obj in there.items() if one is not asked)
+        record = newest(snapshot.route.record, *told)
         return replace(
             snapshot.route,
-            record=newest(snapshot.route.record, *told),
+            record=record,
             router=self._view(key, snapshot, asked) if asked is not None else RouterView(),
             leftover=left,
+            behind=record != snapshot.route.record,
         )
 
     def _view(self, key: Key, snapshot: Snapshot, asked: Router) -> RouterView:

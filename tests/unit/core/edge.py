@@ -14,6 +14,8 @@ from .objects import NAME, HttpRouteBody
 
 # How long the data plane takes to route by what was written.
 LAG = timedelta(seconds=1)
+# How long it may go on by an HTTPRoute that is gone: nobody can be asked about that.
+FORGETS = timedelta(seconds=6)
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Edge:
             self.gone_at = api.now
         if self._seen is None or self._seen[0] != body:
             self._seen = (body, api.now)
+        if self.gone_at is not None and api.now >= self.gone_at + FORGETS:
+            self._proxies = [None, None]
         if self.stuck or (self.refuses and body is not None) or api.now < self._seen[1] + LAG:
             return
         self._proxies[0] = body

@@ -200,5 +200,6 @@ def _tidy(cluster: Cluster) -> None:
 
 
 def _unwritten(cluster: Cluster) -> bool:
-    """Whether nothing that serves answers, so that no HTTPRoute could be written yet."""
-    return cluster.spec.traffic.gateway is not None and cluster.http_route is None
+    """Whether nothing that serves answers, so that no HTTPRoute could be written since."""
+    name = active(cluster)
+    return cluster.spec.traffic.gateway is not None and not cluster.serving(name or "")

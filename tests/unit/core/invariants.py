@@ -206,7 +206,7 @@ class Invariants:
         self.torn_out = self.torn_out and self.cluster.http_route is None
         passed = {name for name, _ in self.cluster.passed}
         self._ports()
-        for name in () if self._given_up() else self.cluster.edge.targets():
+        for name in () if self.torn_out else self.cluster.edge.targets():
             require(1, name in passed, f"requests are sent to {name}, which was never verified")
             deployment = self.cluster.find("Deployment", name)
             empty = deployment is not None and deployment.body.replicas == 0
@@ -225,6 +225,7 @@ class Invariants:
             for name, port in () if body.leads else body.ports:
                 there = self.numbers.get(name, set())
                 wrong = len(there) == 1 and port not in there and name in body.receivers
+                wrong = wrong and bool(self.cluster.serving(name))
                 require(2, not wrong, f"requests are sent to port {port} of {name}, it has {there}")
 
     # --- every write ----------------------------------------------------------------------------
@@ -503,18 +504,11 @@ class Invariants:
         Where it is not asked for any more nobody knows what it does; it has as long as a drain.
         """
         edge, written = self.cluster.edge, self.cluster.http_route
-        if not by_weight(snapshot.release) and self._given_up():
+        if not by_weight(snapshot.release) and self.torn_out:
             return
         require(2, not edge.sends(name), f"the gateway sends requests to {name}, and it shrinks")
         told = written is not None and not written.leads and name in written.receivers
         require(2, not told, f"the gateway is told to send requests to {name}, and it shrinks")
-
-    def _given_up(self) -> bool:
-        """Whether the HTTPRoute is gone for so long that nobody knows what goes by it."""
-        gone = self.cluster.edge.gone_at
-        if self.cluster.spec.traffic.gateway is not None or gone is None:
-            return False
-        return self.torn_out or self.cluster.now >= gone + DRAIN - CLOCKS
 
     def _remembers(self, snapshot: Snapshot, intent: WriteRevisionStatus) -> None:
         if intent.status.phase is RevisionPhase.ACTIVE:

@@ -378,14 +378,16 @@ class Operator:
         body: ServiceBody = service.body
         endpoints = self.store.get(("Endpoints", NAME))
         names = endpoints.body if endpoints else frozenset()
+        record = newest(body.record, told)
         return Route(
-            newest(body.record, told),
+            record,
             body.selected,
             names,
             body.ports,
             untouched=body.untouched,
             router=router,
             leftover=http is not None and not asked,
+            behind=record != body.record,
         )
 
     def _actions(self) -> tuple[Action, ...]:

@@ -283,6 +283,7 @@ def end(operator: Operator) -> dict[str, Any]:
     return {
         "revisions": revisions,
         "selected": cluster.selected,
+        "agreed": cluster.service is not None and cluster.service.record == cluster.record,
         "proxies": [body.receivers for body in cluster.edge.programmed()],
         "phase": status.phase,
         "conditions": {(item.type, item.status, item.reason) for item in status.conditions},

@@ -112,6 +112,16 @@ GATEWAY_LATE_AND_TAKEN_OUT = Story(
         (both(by_gateway(asked=False), passing(5), late_gateway(False)), 30),
     ),
 )
+GATEWAY_WAITS = Story(
+    "a version that has half of the requests waits for somebody's word",
+    release_spec(gateway=True, steps=PAUSES),
+    ((wait, 45), (deploy("v2"), 20)),
+)
+GATEWAY_POINTED_ELSEWHERE = Story(
+    "somebody points a Service behind a gateway at nothing",
+    release_spec(gateway=True),
+    ((wait, 45), (pointed_at(None), 10)),
+)
 GATEWAY_TAMPERED = Story(
     "somebody deletes the HTTPRoute, and changes the weights of the next one",
     release_spec(gateway=True),
@@ -419,6 +429,8 @@ STORIES = (
     GATEWAY_PUT_IN,
     GATEWAY_LATE_AND_TAKEN_OUT,
     GATEWAY_TAMPERED,
+    GATEWAY_WAITS,
+    GATEWAY_POINTED_ELSEWHERE,
     CANARY_REVERTED,
     CANARY_CRASHES,
     CANARY_BY_HAND,

@@ -137,7 +137,7 @@ def awaiting_promotion(draft: Draft, name: str) -> bool:
 
 def drains(draft: Draft, name: str) -> bool:
     """Whether it lost the traffic a moment ago, or some may still come."""
-    status, record = draft.revisions[name], draft.record
+    status, record = draft.revisions[name], draft.record or draft.snapshot.route.record
     if status.left_at is not None and not draft.elapsed(status.left_at, DRAIN):
         return True
     # Its status may not tell of it: the operator ended before, or somebody deleted it meanwhile.

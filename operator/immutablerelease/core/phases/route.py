@@ -70,6 +70,9 @@ def _strayed(draft: Draft, record: RouteRecord) -> str | None:
     if route.selected != wanted or route.record != record:
         was = route.selected or "nothing"
         return f"the Service pointed at {was}; it points at {wanted} again"
+    if route.behind:
+        # The operator ended between the two writes.
+        return ""
     asked, found = router(release), route.router
     if asked is None or not found.installed or found.record == record:
         return None
