@@ -15,12 +15,15 @@ from .stories import (
     Story,
     both,
     by_gateway,
+    dependency,
     deploy,
     late_once_recorded,
     passing,
+    pointed_at,
     shared,
     sized,
     tell,
+    turn,
     wait,
 )
 from .storybook import GATEWAY_MENDED
@@ -127,3 +130,16 @@ def test_what_was_tried_again_drains_when_its_http_route_goes() -> None:
     by_gateway(asked=False)(operator)
     passing(5)(operator)
     assert cluster.serving(old)
+
+
+@pytest.mark.parametrize("gateway", [False, True], ids=["by Pods", "by weight"])
+def test_a_share_that_nobody_can_answer_holds_up_no_way_back(*, gateway: bool) -> None:
+    """A dependency of both is down, so that a revert would not help; what serves is ready still."""
+    acts = (
+        (wait, 45),
+        (both(deploy("v2"), shared("v2", 50)), 2),
+        (both(dependency(up=False), turn("v2", crashes=True), passing(6), pointed_at(None)), 10),
+    )
+    spec = release_spec(gateway=gateway, steps=PAUSES)
+    cluster = tell(Story("somebody points the Service at nothing", spec, acts)).cluster
+    assert cluster.selected == cluster.revision_of("v1")
