@@ -28,9 +28,9 @@ from bench.report import Verdict, judged
 from bench.system import PREFIX, App
 from demo import manifests
 from demo.child import Child
-from demo.errors import DemoError
+from demo.errors import DemoError, Unmet
 from demo.images import ImageMaker
-from demo.kube import Kube, wait_for
+from demo.kube import Kube
 from demo.place import prepare
 from devcluster import Cluster, tool
 from devcluster.errors import DevclusterError
@@ -186,9 +186,7 @@ def _measure(releases: int, cluster: Cluster) -> Figures:
             # What is done still has things to put away; that is part of its cost.
             _await_rest(cluster)
             seen.append(Gauges.read(system.metrics()))
-        since = datetime.now(UTC)
-        time.sleep(_IDLE_SECONDS)
-        idle = len(writes_of_operator(cluster, since))
+        idle = _idle_writes(cluster, _IDLE_SECONDS)
         memory = [seen[0], Gauges.read(system.metrics())]
         system.restart()
         _await_rest(cluster)
@@ -212,12 +210,20 @@ def _take(kube: Kube, app: App, names: Sequence[str], objects: Objects, number: 
 
 
 def _await_rest(cluster: Cluster) -> None:
-    def look() -> tuple[bool | None, str]:
-        since = datetime.fromtimestamp(time.time() - _QUIET_SECONDS, UTC)
-        written = len(writes_of_operator(cluster, since))
-        return written == 0 or None, f"{written} writes in the last {_QUIET_SECONDS:g} s"
+    """Until the operator has written nothing for a while."""
+    until = time.monotonic() + _REST_SECONDS
+    while (written := _idle_writes(cluster, _QUIET_SECONDS)) and time.monotonic() < until:
+        print(f"{written} writes in {_QUIET_SECONDS:g} s of rest", file=sys.stderr)
+    if written:
+        raise Unmet("the operator to have nothing left to do", f"{written} writes")
 
-    wait_for("the operator to have nothing left to do", look, _REST_SECONDS, every=2.0)
+
+def _idle_writes(cluster: Cluster, seconds: float) -> int:
+    """What the operator writes in so many seconds from now."""
+    # The log of thousands of releases takes longer to read than they to settle.
+    since, offset = datetime.now(UTC), cluster.audit_log.stat().st_size
+    time.sleep(seconds)
+    return len(writes_of_operator(cluster, since, offset))
 
 
 if __name__ == "__main__":

@@ -14,19 +14,25 @@ _READS = frozenset({"get", "list", "watch"})
 _ALLOWED = frozenset({"leases", "selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 
 
-def entries(cluster: Cluster, since: datetime) -> Iterator[dict[str, Any]]:
-    """All entries since then, oldest first."""
-    with cluster.audit_log.open(encoding="utf-8") as lines:
+def entries(cluster: Cluster, since: datetime, offset: int = 0) -> Iterator[dict[str, Any]]:
+    """All entries since then, oldest first; none of those before an offset of the log is read."""
+    with cluster.audit_log.open("rb") as lines:
+        if offset:
+            lines.seek(offset - 1)
+            lines.readline()
         for line in lines:
+            if not line.endswith(b"\n"):
+                # It is being written.
+                return
             entry = json.loads(line)
             if datetime.fromisoformat(entry["requestReceivedTimestamp"]) >= since:
                 yield entry
 
 
-def writes_of_operator(cluster: Cluster, since: datetime) -> list[str]:
+def writes_of_operator(cluster: Cluster, since: datetime, offset: int = 0) -> list[str]:
     """What the operator wrote since then, also where nothing changed by it."""
     found = []
-    for entry in entries(cluster, since):
+    for entry in entries(cluster, since, offset):
         target = entry.get("objectRef", {})
         if (
             entry["user"]["username"] == OPERATOR

@@ -1,6 +1,9 @@
 """What is done is done to the last Pod, and the budgets are ratios to bare Deployments."""
 
 import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,8 @@ import pytest
 from bench.crowd import DEPLOYMENTS, RELEASES
 from bench.gauges import Cost, Gauges
 from bench.scale import Figures, Memory, Took, judge
+from devcluster import Cluster
+from tests.e2e.audit import OPERATOR, writes_of_operator
 
 COST = Cost(cpu_ms=1.0, reads=1.0, writes=1.0, reconciles=1.0)
 GOOD = Figures(
@@ -99,3 +104,23 @@ def release(status: str = "True", generation: int = 2) -> dict[str, Any]:
 )
 def test_a_release_is_done(obj: dict[str, Any], done: bool) -> None:
     assert RELEASES.is_done(obj) is done
+
+
+def test_the_audit_log_is_read_from_an_offset_and_not_what_is_being_written(tmp_path: Path) -> None:
+    line = json.dumps(
+        {
+            "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
+            "user": {"username": OPERATOR},
+            "verb": "create",
+            "objectRef": {"resource": "services", "name": "shop"},
+        }
+    )
+    (tmp_path / "logs").mkdir()
+    cluster = Cluster("test", "api", tmp_path, 0)
+    cluster.audit_log.write_text(f"{line}\n{line}\n{line[:40]}")
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    seen = [
+        len(writes_of_operator(cluster, since, offset))
+        for offset in (0, 5, len(line) + 1, 2 * len(line) + 2)
+    ]
+    assert seen == [2, 1, 1, 0]
