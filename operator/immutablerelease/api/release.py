@@ -153,6 +153,7 @@ _NOT_FOR_DAEMON_SETS = {
         "has(self.strategy.blueGreen) && has(self.strategy.blueGreen.previewReplicas)"
     ),
     ".traffic.gateway": "has(self.traffic.gateway)",
+    ".traffic.istio": "has(self.traffic.istio)",
 }
 
 
@@ -187,16 +188,19 @@ class ReleaseSpec(Model):
             "a job has a template",
             ".health.probes",
         ),
-        Rule(
-            "!has(self.traffic.gateway) || !has(self.traffic.gateway.port) || "
-            "self.service.ports.exists(s, s.name == self.traffic.gateway.port)",
-            "traffic.gateway.port must be a name in `service.ports`",
-            ".traffic.gateway.port",
+        *(
+            Rule(
+                f"!has(self.traffic.{kind}) || !has(self.traffic.{kind}.port) || "
+                f"self.service.ports.exists(s, s.name == self.traffic.{kind}.port)",
+                f"traffic.{kind}.port must be a name in `service.ports`",
+                f".traffic.{kind}.port",
+            )
+            for kind in ("gateway", "istio")
         ),
         Rule(
-            "has(self.traffic.gateway) || !has(self.strategy.canary) || "
+            "has(self.traffic.gateway) || has(self.traffic.istio) || !has(self.strategy.canary) || "
             "self.strategy.canary.steps.all(s, !has(s.mirror) || s.mirror == 0)",
-            "mirror needs traffic.gateway: a Service cannot copy requests",
+            "mirror needs traffic.gateway or traffic.istio: a Service cannot copy requests",
             ".strategy.canary",
         ),
         Rule(

@@ -42,7 +42,7 @@ class CanaryStep(Model):
     weight: Annotated[
         int,
         Field(
-            description="Percent of the traffic for the candidate. Without a gateway the share is "
+            description="Percent of the traffic for the candidate. Without a router the share is "
             "that of its Pods, and never more than half.",
             ge=0,
             le=100,
@@ -59,7 +59,7 @@ class CanaryStep(Model):
         int,
         Field(
             description="Percent of requests that are also sent to the candidate, whose answers "
-            "nobody sees. Needs `traffic.gateway`.",
+            "nobody sees. Needs `traffic.gateway` or `traffic.istio`.",
             ge=0,
             le=100,
         ),

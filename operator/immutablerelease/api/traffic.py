@@ -1,11 +1,14 @@
-"""What carries the traffic of a release, besides Services: the HTTPRoute that is asked for."""
+"""What carries the traffic of a release, besides Services: the router that is asked for."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from .base import Model, Rule
 from .names import Name, PortNumber
+
+# All that is called from inside of a mesh, as Istio calls it.
+MESH: Final = "mesh"
 
 
 class ParentReference(Model):
@@ -102,7 +105,77 @@ class GatewayRoute(Model):
     ] = None
 
 
+class IstioRoute(Model):
+    """The VirtualService that the operator makes and owns."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"(has(self.hosts) && size(self.hosts) > 0) || self.gateways.all(g, g == '{MESH}')",
+            "requests through a gateway are told by their host: name it in `hosts`",
+            ".hosts",
+        ),
+        Rule(
+            "!has(self.hosts) || self.hosts.all(h, self.hosts.exists_one(other, other == h))",
+            "a host is named once",
+            ".hosts",
+        ),
+    )
+    hosts: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Field(
+                    max_length=253,
+                    pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+                ),
+            ],
+            ...,
+        ],
+        Field(
+            description="Host names that it answers to; without one, the Service of the release.",
+            max_length=16,
+        ),
+    ] = ()
+    gateways: Annotated[
+        tuple[
+            Annotated[
+                str,
+                Field(
+                    max_length=317,
+                    pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-.a-z0-9]*[a-z0-9])?$",
+                ),
+            ],
+            ...,
+        ],
+        Field(
+            description="Gateways of Istio, as `name` or `namespace/name`; `mesh` is all that is "
+            "called from inside the mesh.",
+            min_length=1,
+            max_length=8,
+        ),
+    ] = (MESH,)
+    port: Annotated[
+        Name | None,
+        Field(
+            description="Name of the port in `service.ports` that requests through gateways are "
+            "for; without it, the first one. In the mesh each port leads to itself."
+        ),
+    ] = None
+    preview: Annotated[
+        Preview | None, Field(description="How to reach the candidate while it is tested.")
+    ] = None
+
+
 class Traffic(Model):
     """What carries the traffic, besides Services."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.gateway) || !has(self.istio)",
+            "one router carries the traffic: set `gateway` or `istio`, not both",
+        ),
+    )
     gateway: Annotated[GatewayRoute | None, Field(description="Weights by the Gateway API.")] = None
+    istio: Annotated[
+        IstioRoute | None, Field(description="Weights by Istio's own VirtualService.")
+    ] = None

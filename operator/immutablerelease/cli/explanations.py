@@ -63,9 +63,9 @@ REASONS: Mapping[str, Explanation] = {
         "The next step comes when its hold is over; a failing probe takes all traffic back.",
     ),
     "PortsDiffer": Explanation(
-        "A canary without a gateway shares one Service: one number of a port for all Pods.",
+        "A canary without a router shares one Service: one number of a port for all Pods.",
         "Give the containers' ports a name and have targetPort name it, use blueGreen, or set "
-        "spec.traffic.gateway.",
+        "spec.traffic.gateway or spec.traffic.istio.",
     ),
     "Scaling": Explanation(
         "{active} serves with fewer Pods than it is to have.",
@@ -89,15 +89,21 @@ REASONS: Mapping[str, Explanation] = {
         "serves all the same.",
         "Install the Gateway API, or take spec.traffic.gateway out; it is found within seconds.",
     ),
+    "IstioMissing": Explanation(
+        "The release asks for Istio and the cluster does not have its kinds. Its Service serves "
+        "all the same.",
+        "Install Istio, or take spec.traffic.istio out; it is found within seconds.",
+    ),
     "RouteNotAccepted": Explanation(
-        "The HTTPRoute is written, and what is to route by it has not accepted it.",
-        "kubectl get httproute {release} -o yaml shows what each parent says; no candidate gets "
+        "The route is written, and what is to route by it has not accepted it.",
+        "kubectl get httproute {release} -o yaml shows what each parent says, with Istio kubectl "
+        "get virtualservice {release} -o yaml what Istio says; no candidate gets "
         "traffic before all of them accept it.",
     ),
     "RouteNotProven": Explanation(
-        "The HTTPRoute is accepted, and not every address of the gateway routes by it yet.",
-        "This takes as long as the gateway takes to take it up; the message names the address that "
-        "is asked.",
+        "Nobody refuses the route, and it is not known yet that all that route go by it.",
+        "This takes as long as a gateway takes to take it up, and the message names the address "
+        "that is asked; proxies of a mesh cannot be asked and are given 15 s.",
     ),
     "NameConflict": Explanation(
         "An object that is not this release's has a name that it needs; it is never overwritten.",

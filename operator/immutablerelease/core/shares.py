@@ -12,6 +12,7 @@ class Router(StrEnum):
     """What shares by weights, called by the kind of its object that carries the record."""
 
     GATEWAY = "HTTPRoute"
+    ISTIO = "VirtualService"
 
     @property
     def called(self) -> str:
@@ -19,12 +20,15 @@ class Router(StrEnum):
         return _TITLES[self]
 
 
-_TITLES = {Router.GATEWAY: "the gateway"}
+_TITLES = {Router.GATEWAY: "the gateway", Router.ISTIO: "Istio"}
 
 
 def router(release: Release) -> Router | None:
     """The router that a release asks for, besides its Service."""
-    return Router.GATEWAY if release.spec.traffic.gateway is not None else None
+    traffic = release.spec.traffic
+    if traffic.gateway is not None:
+        return Router.GATEWAY
+    return Router.ISTIO if traffic.istio is not None else None
 
 
 def by_weight(release: Release) -> bool:

@@ -102,12 +102,14 @@ class RouterView:
     faithful: bool = True
     # Whether nobody that is to route by it refuses it, and all that have to accept it did.
     accepted: bool = False
-    # Whether all that route answer by this configuration.
-    proven: bool = False
+    # Whether all that route answer by this configuration; None where nobody can be asked.
+    proven: bool | None = False
     # Whether the cluster has the kinds of the router.
     installed: bool = True
     # What had the traffic before and is still named, at weight 0.
     leaving: str | None = None
+    # Revisions that lack what their Service needs beside it to be referred to.
+    lacking: frozenset[str] = frozenset()
     # What is missing, for a message.
     message: str = ""
 

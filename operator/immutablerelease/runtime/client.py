@@ -59,6 +59,8 @@ GATEWAYS: Final = Kind("gateway.networking.k8s.io", "v1", "gateways", "Gateway")
 GATEWAY_CLASSES: Final = Kind(
     "gateway.networking.k8s.io", "v1", "gatewayclasses", "GatewayClass", namespaced=False
 )
+VIRTUAL_SERVICES: Final = Kind("networking.istio.io", "v1", "virtualservices", "VirtualService")
+DESTINATION_RULES: Final = Kind("networking.istio.io", "v1", "destinationrules", "DestinationRule")
 LEASES: Final = Kind("coordination.k8s.io", "v1", "leases", "Lease")
 
 

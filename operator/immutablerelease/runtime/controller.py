@@ -60,7 +60,7 @@ from .key import Key
 from .observe import Observer
 from .queue import WorkQueue
 from .recording import Recording
-from .routers import ROUTES, Presence
+from .routers import BESIDE, ROUTES, Presence
 from .routing import MovedMeanwhile, NotReady, RouterMissing
 from .targets import targets
 from .work import Work
@@ -79,6 +79,7 @@ _KINDS: Mapping[str, Kind] = {
         CONFIG_MAPS,
         SECRETS,
         *ROUTES.values(),
+        *BESIDE.values(),
     )
 }
 # What changes nothing but what is told.

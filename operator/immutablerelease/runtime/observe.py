@@ -54,7 +54,7 @@ from .client import (
 )
 from .key import Key
 from .pods import pod_view
-from .routers import ROUTES
+from .routers import BESIDE, ROUTES
 from .store import Store
 from .workloads import daemon_set_view, deployment_view, left_behind
 
@@ -217,7 +217,12 @@ class Observer:
         if not self._findings.installed(asked):
             return RouterView(installed=False, message=renderer.missing)
         backends = Backends(lambda name: terms.ports(snapshot, name), snapshot.services)
-        found = Found(self._routed(asked, key), self._findings.proof(key))
+        found = Found(
+            self._routed(asked, key),
+            self._findings.proof(key),
+            beside=self._beside(asked, key),
+            revisions=snapshot.revisions,
+        )
         return renderer.view(snapshot.release, found, backends)
 
     def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
@@ -231,6 +236,12 @@ class Observer:
     def _routed(self, router: Router, key: Key) -> Object | None:
         obj = self._store.get(ROUTES[router], key.namespace, key.name)
         return obj if obj and is_ours(obj) else None
+
+    def _beside(self, router: Router, key: Key) -> dict[str, Object]:
+        if router not in BESIDE:
+            return {}
+        there = self._store.of_release(BESIDE[router], *key)
+        return {obj["metadata"]["name"]: obj for obj in there if is_ours(obj)}
 
     def _policies(self, namespace: str) -> str:
         policies = self.policies()

@@ -6,10 +6,15 @@ from typing import Final
 from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.core.shares import Router
 
-from .client import HTTP_ROUTES, Api, Kind, NotFound
+from .client import DESTINATION_RULES, HTTP_ROUTES, VIRTUAL_SERVICES, Api, Kind, NotFound
 
 # What carries the record.
-ROUTES: Final[Mapping[Router, Kind]] = {Router.GATEWAY: HTTP_ROUTES}
+ROUTES: Final[Mapping[Router, Kind]] = {
+    Router.GATEWAY: HTTP_ROUTES,
+    Router.ISTIO: VIRTUAL_SERVICES,
+}
+# What is beside the Service of a revision, under its name.
+BESIDE: Final[Mapping[Router, Kind]] = {Router.ISTIO: DESTINATION_RULES}
 
 
 class Presence:
@@ -30,7 +35,9 @@ class Presence:
     async def look(self, router: Router, namespace: str) -> None:
         """Find out whether they are there."""
         try:
-            await self._api.list(ROUTES[router], namespace, selector=RELEASE_LABEL)
+            for kinds in (ROUTES, BESIDE):
+                if router in kinds:
+                    await self._api.list(kinds[router], namespace, selector=RELEASE_LABEL)
         except NotFound:
             self._missing.add(router)
         else:

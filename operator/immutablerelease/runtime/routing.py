@@ -22,7 +22,7 @@ from .children import Children
 from .client import PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
 from .gateways import Gateways
 from .pods import pod_view
-from .routers import ROUTES
+from .routers import BESIDE, ROUTES
 
 # How often an object is read again whose status changed in the meantime.
 _TRIES: Final = 4
@@ -121,6 +121,7 @@ class Routing:
             backends = await self._backends(snapshot, record)
             wanted = RENDERERS[asked].route(snapshot.release, record, backends, drained=drained)
             try:
+                await self._prepare(snapshot, record, asked)
                 await self._over(snapshot, ROUTES[asked], found.routes.get(asked), wanted)
             except NotFound:
                 missing = True
@@ -129,6 +130,18 @@ class Routing:
         await self._over(snapshot, SERVICES, found.service, leads)
         if asked is not None and missing:
             raise RouterMissing(asked, snapshot.release.metadata.name)
+
+    async def _prepare(self, snapshot: Snapshot, record: RouteRecord, asked: Router) -> None:
+        """Make what the route is about to name, where it is not there yet.
+
+        Of what served or was added before it is: to go back there takes no such write.
+        """
+        named = (record.revision, record.candidate, record.previous)
+        for name in sorted(snapshot.route.router.lacking.intersection(named)):
+            wanted = RENDERERS[asked].beside(snapshot.release, snapshot.revisions[name])
+            if wanted is not None:
+                await self._children.find(snapshot, BESIDE[asked], name)
+                await self._children.apply(BESIDE[asked], wanted)
 
     async def _over(
         self, snapshot: Snapshot, kind: Kind, found: Object | None, wanted: Object

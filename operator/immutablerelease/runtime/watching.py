@@ -19,6 +19,7 @@ from .client import (
     BUDGETS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    DESTINATION_RULES,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
     JOBS,
@@ -28,6 +29,7 @@ from .client import (
     RELEASES,
     REVISIONS,
     SERVICES,
+    VIRTUAL_SERVICES,
     Api,
     ApiError,
     Kind,
@@ -51,10 +53,12 @@ CHILDREN = (
     PODS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
+    VIRTUAL_SERVICES,
+    DESTINATION_RULES,
 )
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
 # Kinds that a cluster may lack. kopf watches them from when they are there.
-OPTIONAL = (HTTP_ROUTES,)
+OPTIONAL = (HTTP_ROUTES, VIRTUAL_SERVICES, DESTINATION_RULES)
 RESYNC_SECONDS = 600.0
 # Between two attempts to list everything: the first pause, and the longest.
 FIRST_PAUSE = 1.0

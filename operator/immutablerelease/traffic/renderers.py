@@ -5,14 +5,14 @@ move the traffic.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from immutablerelease.api.objects import Release
+from immutablerelease.api.objects import Release, Revision
 from immutablerelease.core.shares import Router
 from immutablerelease.core.snapshot import RouteRecord, RouterView
 
-from . import acceptance, gateway
+from . import acceptance, gateway, istio, istio_view
 from .backends import Backends
 from .proof import Proof
 
@@ -27,6 +27,9 @@ class Found:
     route: Object | None
     # What was found out of how it is routed by.
     proof: Proof | None = None
+    # What there is beside the Service of each revision.
+    beside: Mapping[str, Object] = field(default_factory=dict)
+    revisions: Mapping[str, Revision] = field(default_factory=dict)
 
 
 class Renderer(Protocol):
@@ -44,6 +47,9 @@ class Renderer(Protocol):
         `drained` leaves out what had the traffic before.
         """
 
+    def beside(self, release: Release, revision: Revision) -> dict[str, Any] | None:
+        """What the Service of a revision needs beside it to be referred to; it never changes."""
+
     def view(self, release: Release, found: Found, backends: Backends) -> RouterView:
         """What the object says, and what is made of it."""
 
@@ -59,8 +65,29 @@ class _GatewayApi:
     ) -> dict[str, Any]:
         return gateway.http_route(release, record, backends, drained=drained)
 
+    def beside(self, release: Release, revision: Revision) -> None:
+        return None
+
     def view(self, release: Release, found: Found, backends: Backends) -> RouterView:
         return acceptance.view(release, found.route, backends, found.proof)
 
 
-RENDERERS: Final[Mapping[Router, Renderer]] = {Router.GATEWAY: _GatewayApi()}
+class _Istio:
+    missing = istio_view.MISSING
+
+    def route(
+        self, release: Release, record: RouteRecord, backends: Backends, *, drained: bool
+    ) -> dict[str, Any]:
+        return istio.virtual_service(release, record, backends, drained=drained)
+
+    def beside(self, release: Release, revision: Revision) -> dict[str, Any]:
+        return istio.destination_rule(release, revision)
+
+    def view(self, release: Release, found: Found, backends: Backends) -> RouterView:
+        return istio_view.view(release, found.route, found.beside, found.revisions, backends)
+
+
+RENDERERS: Final[Mapping[Router, Renderer]] = {
+    Router.GATEWAY: _GatewayApi(),
+    Router.ISTIO: _Istio(),
+}

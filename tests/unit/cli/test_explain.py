@@ -42,6 +42,8 @@ NO_REASONS = {
     "Service",
     "Secret",
     "ConfigMap",
+    "VirtualService",
+    "Istio",
     # Where a revision stands.
     "Candidate",
     "Serving",

@@ -249,6 +249,7 @@ class Cluster(ApiServer):
         self.now += timedelta(seconds=seconds)
         self._collect_garbage()
         self._run_endpoints()
+        self.edge.mesh = self.spec.traffic.istio is not None
         self.edge.tick(self)
         for stored in self.all("Deployment"):
             self._run_deployment(stored)

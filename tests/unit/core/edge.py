@@ -1,12 +1,14 @@
 """The gateway of the simulated cluster: a data plane that follows the HTTPRoute when it pleases.
 
 Two proxies carry the requests. Each takes up what is written in its own time, keeps what it has for
-as long, and the controller says what it likes meanwhile.
+as long, and the controller says what it likes meanwhile. Those of a mesh cannot be asked and take
+their time, though not for ever; its VirtualService is played by the same object.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from immutablerelease.core.phases.sharing import SETTLE
 from immutablerelease.core.snapshot import RouteRecord, RouterView
 
 from .apiserver import ApiServer
@@ -14,6 +16,8 @@ from .objects import NAME, HttpRouteBody
 
 # How long the data plane takes to route by what was written.
 LAG = timedelta(seconds=1)
+# Of a mesh it is nearly all that it is given.
+MESH_LAG = timedelta(seconds=SETTLE - 3)
 # How long it may go on by an HTTPRoute that is gone: nobody can be asked about that.
 FORGETS = timedelta(seconds=6)
 
@@ -22,6 +26,8 @@ FORGETS = timedelta(seconds=6)
 class Edge:
     """What requests are really sent by."""
 
+    # Whether it is that of a mesh.
+    mesh: bool = False
     # Whether no proxy takes anything up at the moment.
     stuck: bool = False
     # Whether one of the two takes nothing up.
@@ -60,7 +66,8 @@ class Edge:
             self._seen = (body, api.now)
         if self.gone_at is not None and api.now >= self.gone_at + FORGETS:
             self._proxies = [None, None]
-        if self.stuck or (self.refuses and body is not None) or api.now < self._seen[1] + LAG:
+        due = self._seen[1] + (MESH_LAG if self.mesh else LAG)
+        if self.stuck or (self.refuses and body is not None) or api.now < due:
             return
         self._proxies[0] = body
         if not self.behind:
@@ -95,7 +102,7 @@ class Edge:
             record=body.record,
             faithful=not body.leads and body.ports == wanted,
             accepted=not self.refuses and not self.silent,
-            proven=proven,
+            proven=None if self.mesh else proven,
             leaving=None if body.drained else body.record.previous,
             message="" if proven else "an address is late",
         )

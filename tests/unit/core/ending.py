@@ -6,7 +6,7 @@ from immutablerelease.core.snapshot import EVERY
 
 from .cluster import Cluster
 from .invariants import REFUSED, require
-from .objects import NAME
+from .objects import NAME, routed
 from .simulator import Faults, Operator
 from .stage import manual, pausing
 
@@ -53,11 +53,11 @@ def judge(cluster: Cluster, operator: Operator) -> None:
 
 
 def _follows(cluster: Cluster) -> None:
-    """Gateway and Service go by one record, and what drained is left out."""
+    """Router and Service go by one record, and what drained is left out."""
     route, service, name = cluster.http_route, cluster.service, active(cluster)
     if name is None or not cluster.serving(name):
         return
-    if cluster.spec.traffic.gateway is None:
+    if not routed(cluster.spec):
         require(5, route is None, "an HTTPRoute is left that nobody asks for")
         require(5, not cluster.edge.programmed(), "requests are sent by an HTTPRoute that is gone")
         return
@@ -138,7 +138,7 @@ def _serving(cluster: Cluster) -> None:
     if cluster.serving(name):
         record = service.record if service else None
         shared = record is not None and record.weight > 0
-        named = EVERY if shared and cluster.spec.traffic.gateway is None else name
+        named = EVERY if shared and not routed(cluster.spec) else name
         require(5, cluster.selected == named, f"{name} serves, {cluster.selected} is selected")
     spec = cluster.spec
     watched = spec.health.probes or not cluster.serving(name)
@@ -202,4 +202,4 @@ def _tidy(cluster: Cluster) -> None:
 def _unwritten(cluster: Cluster) -> bool:
     """Whether nothing that serves answers, so that no HTTPRoute could be written since."""
     name = active(cluster)
-    return cluster.spec.traffic.gateway is not None and not cluster.serving(name or "")
+    return routed(cluster.spec) and not cluster.serving(name or "")

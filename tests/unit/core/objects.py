@@ -65,6 +65,11 @@ class ServiceBody:
     untouched: bool = True
 
 
+def routed(spec: ReleaseSpec) -> bool:
+    """Whether a router shares the traffic."""
+    return spec.traffic.gateway is not None or spec.traffic.istio is not None
+
+
 @dataclass(frozen=True)
 class HttpRouteBody:
     """Of the HTTPRoute of the release."""

@@ -31,6 +31,7 @@ def release_spec(
     steps: Sequence[Mapping[str, object]] = (),
     measured: bool = False,
     gateway: bool = False,
+    istio: bool = False,
 ) -> ReleaseSpec:
     """A release with one HTTP probe, and one by Prometheus where it is measured."""
     blue_green: dict[str, object] = {"promotion": promotion}
@@ -43,12 +44,17 @@ def release_spec(
         "failureThreshold": probe_threshold,
     }
     errors = {"name": "errors", "prometheus": {"query": "errors", "threshold": {"max": 0}}}
+    traffic: dict[str, object] = {}
+    if gateway:
+        traffic = {"gateway": {"parentRefs": [{"name": "public"}]}}
+    elif istio:
+        traffic = {"istio": {}}
     return ReleaseSpec.model_validate(
         {
             "replicas": replicas,
             "template": template(version),
             "service": {"ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
-            "traffic": {"gateway": {"parentRefs": [{"name": "public"}]}} if gateway else {},
+            "traffic": traffic,
             "strategy": {"canary": {"steps": steps}} if steps else {"blueGreen": blue_green},
             "health": {
                 "progressDeadline": DEADLINE,

@@ -127,6 +127,26 @@ GATEWAY_TAMPERED = Story(
     release_spec(gateway=True),
     ((wait, 45), (deploy("v2"), 20), (http_route_deleted(), 10), (weights_changed(), 20)),
 )
+ISTIO = Story(
+    "a version replaces another in a mesh",
+    release_spec(istio=True),
+    ((wait, 45), (deploy("v2"), 60)),
+)
+ISTIO_CANARY = Story(
+    "a version replaces another step by step in a mesh",
+    release_spec(istio=True, steps=STEPS, replicas=4),
+    ((wait, 45), (deploy("v2"), 100)),
+)
+ISTIO_REVERTED = Story(
+    "a version fails in a mesh right after it got a share",
+    release_spec(istio=True, steps=PAUSES, replicas=4, keep_warm=2.0),
+    ((wait, 45), (deploy("v2"), 60), (turn("v2", probe_passes=False), 40)),
+)
+ISTIO_LEFT_COLD = Story(
+    "what was left in a mesh is not kept warm for as long as its proxies may take",
+    release_spec(istio=True, keep_warm=2.0),
+    ((wait, 45), (deploy("v2"), 80)),
+)
 CANARY_REVERTED = Story(
     "a version fails its probe while it has a share",
     release_spec(steps=PAUSES, replicas=4),
@@ -431,6 +451,10 @@ STORIES = (
     GATEWAY_TAMPERED,
     GATEWAY_WAITS,
     GATEWAY_POINTED_ELSEWHERE,
+    ISTIO,
+    ISTIO_CANARY,
+    ISTIO_REVERTED,
+    ISTIO_LEFT_COLD,
     CANARY_REVERTED,
     CANARY_CRASHES,
     CANARY_BY_HAND,

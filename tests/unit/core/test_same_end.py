@@ -17,6 +17,8 @@ from .storybook import (
     GATEWAY,
     GATEWAY_CANARY,
     GATEWAY_REVERTED,
+    ISTIO,
+    ISTIO_CANARY,
     NEW_POLICIES,
     NOTHING_MEASURED,
     REVERTED_WARM,
@@ -57,7 +59,9 @@ def _killed_between(write: int, operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(
-    "story", [GATEWAY, GATEWAY_CANARY, GATEWAY_REVERTED], ids=lambda story: story.name
+    "story",
+    [GATEWAY, GATEWAY_CANARY, GATEWAY_REVERTED, ISTIO, ISTIO_CANARY],
+    ids=lambda story: story.name,
 )
 def test_killed_between_httproute_and_service_it_comes_to_the_same_end(story: Story) -> None:
     told = tell(story)

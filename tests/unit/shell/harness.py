@@ -18,6 +18,7 @@ from immutablerelease.runtime.client import (
     ACTIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
+    DESTINATION_RULES,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
     JOBS,
@@ -26,6 +27,7 @@ from immutablerelease.runtime.client import (
     RELEASES,
     REVISIONS,
     SERVICES,
+    VIRTUAL_SERVICES,
 )
 from immutablerelease.runtime.controller import Controller, Memory
 from immutablerelease.runtime.execute import Executor
@@ -52,6 +54,8 @@ SEEN = (
     PODS,
     ENDPOINT_SLICES,
     HTTP_ROUTES,
+    VIRTUAL_SERVICES,
+    DESTINATION_RULES,
 )
 
 

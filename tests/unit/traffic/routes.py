@@ -12,7 +12,11 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678000, UTC)
 
 
 def release(**gateway: Any) -> Release:
-    asked = {"parentRefs": [{"name": "public", "namespace": "infra"}], **gateway}
+    parents = [{"name": "public", "namespace": "infra"}]
+    return release_by({"gateway": {"parentRefs": parents, **gateway}})
+
+
+def release_by(traffic: dict[str, Any]) -> Release:
     return Release.read(
         {
             "metadata": {"name": "shop", "namespace": "demo", "uid": "u"},
@@ -24,7 +28,7 @@ def release(**gateway: Any) -> Release:
                         {"name": "admin", "port": 81, "targetPort": 8081},
                     ]
                 },
-                "traffic": {"gateway": asked},
+                "traffic": traffic,
             },
         }
     )

@@ -233,7 +233,7 @@ def _unrouted(draft: Draft) -> Summary | None:
     return Summary(ReleasePhase.PROGRESSING, reason, view.message, reconciling=True)
 
 
-_MISSING = {Router.GATEWAY: "GatewayApiMissing"}
+_MISSING = {Router.GATEWAY: "GatewayApiMissing", Router.ISTIO: "IstioMissing"}
 
 
 def _settled(draft: Draft) -> Summary:

@@ -18,6 +18,10 @@ from .probed import failures
 from .route import ABORTED, FAILED, REVERTED, ROLLED_BACK, SHIFTED, WITHDRAWN, settle
 from .target import Fitness
 
+# Where no proxy can be asked, a move counts from this long after it was written. Istio collects
+# changes for 10 s at most before it sends them (PILOT_DEBOUNCE_MAX); the rest is for the way.
+SETTLE = 15.0
+
 
 def retreat(draft: Draft) -> None:
     """Take the share of a candidate that fails away, where that helps."""
@@ -126,7 +130,10 @@ def in_effect(draft: Draft) -> bool:
         return False
     if by_weight(draft.snapshot.release):
         router = route.router
-        return router.record == record and router.faithful and router.accepted and router.proven
+        if router.record != record or not router.faithful or not router.accepted:
+            return False
+        # Those who cannot be asked are given the time to take it up.
+        return draft.elapsed(record.at, SETTLE) if router.proven is None else router.proven
     if route.selected != selection(draft.snapshot.release, record):
         return False
     return all(
