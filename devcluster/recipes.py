@@ -59,6 +59,7 @@ _REKOR = "github.com/sigstore/rekor-tiles/v2"
 _ARGO_ROLLOUTS = "github.com/argoproj/argo-rollouts"
 _FLAGGER = "github.com/fluxcd/flagger"
 _GATEWAY_API = "sigs.k8s.io/gateway-api"
+_ISTIO = "istio.io/api"
 _KWOK_STAGES = tuple(
     f"kustomize/stage/{part}" for part in ("node/fast", "node/heartbeat", "pod/fast")
 )
@@ -84,6 +85,8 @@ _ALL = (
     ),
     Recipe("helm", "helm", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4"),
     Recipe("gateway-api", "gateway-api", "", _GATEWAY_API, data=("config/crd/standard",)),
+    # Its kinds alone, for tests of the objects written for it: no cluster has them by itself.
+    Recipe("istio", "istio", "", _ISTIO, data=("kubernetes",)),
     # A Sigstore on this machine, for tests of keyless signatures.
     Recipe("fulcio", "fulcio", _FULCIO, _FULCIO, by_name_only=True),
     Recipe("timestamp-server", "timestamp", ".", _TIMESTAMPS, by_name_only=True),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.api.istio import define
 from tests.api.kubectl import Kubectl
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,13 @@ def kubectl() -> Kubectl:
         pytest.skip(f"{server} does not look like a test cluster: these tests change its CRDs")
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     kubectl("wait", "--for=condition=Established", "--timeout=60s", "-f", str(ROOT / "crds"))
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def mesh(kubectl: Kubectl) -> Kubectl:
+    """kubectl on a cluster that has the kinds of Istio too."""
+    define(kubectl)
     return kubectl
 
 

@@ -42,12 +42,18 @@ def test_the_examples_cover_every_kind() -> None:
 def test_the_examples_show_every_field_of_a_release() -> None:
     written = {
         field
-        for name in ("release-full.yaml", "release-canary.yaml", "release-daemonset.yaml")
+        for name in (
+            "release-full.yaml",
+            "release-canary.yaml",
+            "release-daemonset.yaml",
+            "release-istio.yaml",
+        )
         for document in _documents(next(path for path in EXAMPLES if path.name == name))
         for field in _written(document["spec"])
     }
     # A cookie is what a header is, and a preview has one of them.
-    assert set(_fields(RELEASE)) - written == {"traffic.gateway.preview.cookie"}
+    others = {"traffic.gateway.preview.cookie", "traffic.istio.preview.header"}
+    assert set(_fields(RELEASE)) - written == others
 
 
 def test_the_minimal_release_has_nothing_but_required_fields() -> None:

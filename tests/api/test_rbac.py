@@ -52,6 +52,8 @@ IN_NAMESPACES = [
     Ask("get list watch create update patch", "", "services"),
     Ask("get list watch create patch", "policy", "poddisruptionbudgets"),
     Ask("get list watch create patch delete", "gateway.networking.k8s.io", "httproutes"),
+    Ask("get list watch create patch delete", "networking.istio.io", "virtualservices"),
+    Ask("get list watch create patch", "networking.istio.io", "destinationrules"),
     Ask("get create delete", "", "configmaps"),
     Ask("get create delete", "", "secrets"),
     Ask("get list watch", "", "pods"),

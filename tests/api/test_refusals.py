@@ -89,6 +89,36 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
         "spec.traffic.gateway: Invalid value: a DaemonSet has one Pod on each node and no shares: "
         "remove traffic.gateway",
     ),
+    "a DaemonSet in a mesh": (
+        release(spec__workload="DaemonSet", spec__traffic={"istio": {}}),
+        "spec.traffic.istio: Invalid value: a DaemonSet has one Pod on each node and no shares: "
+        "remove traffic.istio",
+    ),
+    "two routers": (
+        release(spec__traffic={"gateway": {"parentRefs": [{"name": "public"}]}, "istio": {}}),
+        "spec.traffic: Invalid value: one router carries the traffic: set `gateway` or `istio`, "
+        "not both",
+    ),
+    "a gateway of Istio that is to answer to no host": (
+        release(spec__traffic={"istio": {"gateways": ["mesh", "infra/public"]}}),
+        "spec.traffic.istio.hosts: Invalid value: requests through a gateway are told by their "
+        "host: name it in `hosts`",
+    ),
+    "a host of a mesh that is named twice": (
+        release(spec__traffic={"istio": {"hosts": ["shop", "shop"]}}),
+        "spec.traffic.istio.hosts: Invalid value: a host is named once",
+    ),
+    "a mesh that is to answer to every host": (
+        release(spec__traffic={"istio": {"hosts": ["*"]}}),
+        'spec.traffic.istio.hosts[0]: Invalid value: "*": spec.traffic.istio.hosts[0] in body '
+        "should match "
+        r"'^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'",
+    ),
+    "a port of gateways that the Service does not have": (
+        release(spec__traffic={"istio": {"port": "nowhere"}}),
+        "spec.traffic.istio.port: Invalid value: traffic.istio.port must be a name in "
+        "`service.ports`",
+    ),
     "a workload that the operator does not know": (
         release(spec__workload="StatefulSet"),
         'spec.workload: Unsupported value: "StatefulSet": supported values: "Deployment", '
@@ -324,8 +354,8 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "requests copied by a Service": (
         release(spec__strategy__canary={"steps": [{"weight": 10, "mirror": 10}]}),
-        "spec.strategy.canary: Invalid value: mirror needs traffic.gateway: a Service cannot copy "
-        "requests",
+        "spec.strategy.canary: Invalid value: mirror needs traffic.gateway or traffic.istio: a "
+        "Service cannot copy requests",
     ),
     "an action that nobody can carry out": (
         action(spec__action="Delete"),

@@ -20,9 +20,11 @@ from tests.api.enforcement.stage import (
     REVISION,
     bare_pod,
     budget,
+    destination_rule,
     http_route,
     job,
     pod_template,
+    virtual_service,
     workload,
 )
 from tests.api.kubectl import Kubectl
@@ -30,6 +32,8 @@ from tests.api.kubectl import Kubectl
 D = f"deployment/{REVISION}"
 DS = f"daemonset/{AGENT}"
 ROUTE = "httproute/shop"
+MESH_ROUTE = "virtualservice/shop"
+SUBSET = f"destinationrule/{REVISION}"
 BUDGET = f"poddisruptionbudget/{REVISION}"
 HIJACK = {"app": "hijack"}
 
@@ -462,6 +466,54 @@ ON_A_RELEASE = [
         "httproutes",
         "create",
         http_route({"name": "forged", "labels": LABELS}),
+    ),
+    Attempt(
+        "11",
+        "send requests of a mesh elsewhere",
+        "istio",
+        f"patch {MESH_ROUTE} --type=merge"
+        " -p 'spec: {http: [{route: [{destination: {host: evil}}]}]}'",
+    ),
+    Attempt(
+        "11",
+        "rewrite the record of the VirtualService",
+        "istio",
+        f"annotate {MESH_ROUTE} immutablerelease.io/route={{}} --overwrite",
+    ),
+    Attempt(
+        "11",
+        "take the VirtualService out of the release",
+        "istio",
+        f"label {MESH_ROUTE} immutablerelease.io/release-",
+    ),
+    Attempt("11", "delete the VirtualService", "istio", f"delete {MESH_ROUTE}"),
+    Attempt(
+        "11",
+        "create a VirtualService of the release",
+        "istio",
+        "create",
+        virtual_service({"name": "forged", "labels": LABELS}),
+    ),
+    Attempt(
+        "11",
+        "widen the subset of a revision",
+        "istio",
+        f"patch {SUBSET} --type=merge"
+        f" -p 'spec: {{subsets: [{{name: {REVISION}, labels: {{app: evil}}}}]}}'",
+    ),
+    Attempt(
+        "11",
+        "strip the DestinationRule of its owner",
+        "istio",
+        f"patch {SUBSET} --type=merge -p 'metadata: {{ownerReferences: []}}'",
+    ),
+    Attempt("11", "delete the DestinationRule", "istio", f"delete {SUBSET}"),
+    Attempt(
+        "11",
+        "create a DestinationRule of the release",
+        "istio",
+        "create",
+        destination_rule({"name": "forged", "labels": LABELS}),
     ),
     Attempt(
         "11",

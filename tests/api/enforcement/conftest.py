@@ -23,9 +23,9 @@ MISSPELLED: Manifest = {
 
 
 @pytest.fixture(scope="session")
-def enforced(kubectl: Kubectl) -> Iterator[Kubectl]:
+def enforced(mesh: Kubectl) -> Iterator[Kubectl]:
     """The chart without its Pod, its policies active; all of it is gone afterwards."""
-    trusted = json.dumps([FAKE_KUBELET])
+    kubectl, trusted = mesh, json.dumps([FAKE_KUBELET])
     documents = render(
         "replicas=0", "crds.enabled=false", f"enforcement.trusted.podStatus={trusted}"
     )

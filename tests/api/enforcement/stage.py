@@ -72,6 +72,9 @@ def release_into(kubectl: Kubectl) -> Stage:
         as_operator(kubectl, _service(metadata))
     route = _metadata(RELEASE, "ImmutableRelease", RELEASE, release_uid)
     as_operator(kubectl, http_route(route))
+    as_operator(kubectl, virtual_service(route))
+    subset = _metadata(REVISION, "ReleaseRevision", REVISION, revision_uid)
+    as_operator(kubectl, destination_rule(subset))
     for kind in ("ConfigMap", "Secret"):
         frozen = _metadata("frozen", "ImmutableRelease", RELEASE, release_uid)
         as_operator(
@@ -213,6 +216,21 @@ def http_route(metadata: Manifest) -> Manifest:
     spec = {"parentRefs": [{"name": "public"}], "rules": [{"backendRefs": [backend]}]}
     version = "gateway.networking.k8s.io/v1"
     return {"apiVersion": version, "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def virtual_service(metadata: Manifest) -> Manifest:
+    """What a mesh routes by."""
+    route = [{"destination": {"host": REVISION, "subset": REVISION}, "weight": 100}]
+    spec = {"hosts": [RELEASE], "gateways": ["mesh"], "http": [{"route": route}]}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService"}
+    return {**kind, "metadata": metadata, "spec": spec}
+
+
+def destination_rule(metadata: Manifest) -> Manifest:
+    """What the route of a mesh leads to."""
+    spec = {"host": REVISION, "subsets": [{"name": REVISION, "labels": LABELS}]}
+    kind = {"apiVersion": "networking.istio.io/v1", "kind": "DestinationRule"}
+    return {**kind, "metadata": metadata, "spec": spec}
 
 
 def _metadata(name: str, kind: str, owner: str, uid: str) -> Manifest:

@@ -24,8 +24,8 @@ from tests.waiting import eventually
 
 SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 MADE = (
-    "deployments,daemonsets,replicasets,pods,services,poddisruptionbudgets,httproutes,configmaps,"
-    "secrets,releaserevisions"
+    "deployments,daemonsets,replicasets,pods,services,poddisruptionbudgets,httproutes,"
+    "virtualservices,destinationrules,configmaps,secrets,releaserevisions"
 )
 
 
@@ -198,6 +198,15 @@ def test_a_gateway_reports_on_an_httproute(stage: Stage) -> None:
     # Some clean up behind themselves.
     finalizers = {"metadata": {"finalizers": ["example.com/gateway"]}}
     stage.kubectl.patch("httproute/shop", finalizers, *options)
+
+
+def test_istio_reports_on_what_it_routes_by(stage: Stage) -> None:
+    """Where an installation writes a status at all."""
+    condition = {"type": "Reconciled", "status": "True"}
+    patch = {"status": {"observedGeneration": 1, "conditions": [condition]}}
+    options = ("--dry-run=server", *MASTER)
+    for target in ("virtualservice/shop", f"destinationrule/{REVISION}"):
+        stage.kubectl.patch(target, patch, "--subresource=status", *options)
 
 
 def test_people_and_autoscalers_scale_the_release(own_stage: Stage) -> None:
