@@ -1,6 +1,6 @@
 """Runs the tiers of tests that this machine can run, and says which it cannot and why.
 
-    python -m tests.tiers [TIER ...]     when none is named, all but those that run by name only
+    python -m tests.tiers [TIER ...]     when none is named, all of them
 
 Every tier runs, also after one that failed; the exit code is 0 only if none did. Tiers that need a
 cluster bring up the one that CLUSTER chooses and, with --clean, take it down after themselves.
@@ -49,8 +49,6 @@ class Tier:
     profile: str = ""
     # Why it cannot run here; nothing when it can.
     obstacle: Callable[[], str] = lambda: ""
-    # Takes so long that it runs only where it is named.
-    by_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,6 @@ TIERS = (
         ([*PYTEST, "tests/faults"],),
         profile="api",
         obstacle=_no_cluster,
-        by_name=True,
     ),
     Tier(
         "e2e",
@@ -158,11 +155,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.tiers) - set(names):
         parser.error(f"no tier {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    chosen = [
-        tier
-        for tier in TIERS
-        if tier.name in arguments.tiers or not (arguments.tiers or tier.by_name)
-    ]
+    chosen = [tier for tier in TIERS if tier.name in arguments.tiers or not arguments.tiers]
     results = [run(tier, clean=arguments.clean) for tier in chosen]
     print(f"\n{table(results)}", flush=True)
     return 1 if any(result.outcome == "FAILED" for result in results) else 0

@@ -40,7 +40,7 @@ async def test_a_release_at_rest(capsys: Screen) -> None:
         Conditions
           Ready     True  Active   20s
           Verified  True  Signed   20s  registry.test/app:v2: Signed
-          Healthy   True  Healthy  20s  2 Pods ready, all probes pass
+          Healthy   True  Healthy  40s  2 Pods ready, all probes pass
 
         Revisions
           #2 shop-404c14ca5c  Active  serves
