@@ -64,6 +64,15 @@ class Traffic:
             lambda: any(not item.failed for item in self.since(self.began)) or None,
         )
 
+    def await_answer_of(self, version: str, seconds: float) -> None:
+        """Wait for an answer by this version, from now on."""
+        since = time.time()
+        self._await(
+            f"an answer by {version}",
+            seconds,
+            lambda: any(item.version == version for item in self.since(since)) or None,
+        )
+
     def await_failure(self, since: float, seconds: float) -> Record:
         """Wait for the first request that fails; the client's word, not the operator's."""
         return self._await(

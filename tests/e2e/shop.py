@@ -48,6 +48,10 @@ class Users:
         records = wait_for(f"{requests} answers", look, PATIENCE)
         return sum(record.version == version for record in records) / len(records)
 
+    def await_answer_of(self, version: str, seconds: float = 20.0) -> None:
+        """Wait until one of them, on a new connection, is answered by a version."""
+        self._fresh.await_answer_of(version, seconds)
+
     def await_failure(self, seconds: float = 30.0) -> None:
         """Wait until one of them is failed."""
         self._fresh.await_failure(self._fresh.began, seconds)
@@ -190,18 +194,27 @@ class Shop:
 
     def then_phase(self, phase: str) -> None:
         """The release's phase, and its conditions agree with it as kstatus wants."""
-        self.then(f"phase {phase}", lambda: self.release.status().get("phase") == phase or None)
-        stalled = self.release.condition("Stalled").get("status") == "True"
-        assert stalled == (phase in ("Rejected", "Reverted", "Failed"))
-
-    def step_in_effect(self, index: int) -> Object:
-        """Wait until a step of the canary is in effect; what the status tells of it."""
 
         def look() -> Object | None:
-            step: Object = self.release.status().get("step") or {}
-            return step if step.get("index") == index and "since" in step else None
+            status = self.release.status()
+            return status if status.get("phase") == phase else None
 
-        return self.then(f"step {index} in effect", look, PATIENCE)
+        status = self.then(f"phase {phase}", look)
+        conditions = {item["type"]: item["status"] for item in status["conditions"]}
+        stalled = conditions.get("Stalled") == "True"
+        assert stalled == (phase in ("Rejected", "Reverted", "Failed"))
+
+    def step_in_effect(self, candidate: RevisionView, index: int) -> Object:
+        """Wait until a step of a candidate is in effect; what the status tells of it."""
+
+        def look() -> Object | None:
+            status = self.release.status()
+            step: Object = status.get("step") or {}
+            # A newer candidate's status may still be that of the one before.
+            of_it = status.get("candidateRevision") == candidate.name
+            return step if of_it and step.get("index") == index and "since" in step else None
+
+        return self.then(f"step {index} of {candidate.name} in effect", look, PATIENCE)
 
     def await_version(self, version: str) -> RevisionView:
         """The newest revision of a version."""

@@ -32,7 +32,7 @@ def test_shares_are_those_of_the_pods_and_the_status_says_so(shop: Shop) -> None
     users = shop.given_users()
     v2 = shop.when_applied("v2")
     for index, share in ((1, 20), (2, 50)):
-        shop.step_in_effect(index)
+        shop.step_in_effect(v2, index)
         shop.then_phase("AwaitingPromotion")
         told = {item["revision"]: item["weight"] for item in shop.release.status()["traffic"]}
         assert told == {v1.name: 100 - share, v2.name: share}
@@ -57,7 +57,7 @@ def test_a_candidate_that_fails_at_its_step_loses_its_share(
     v1 = shop.given_serving("v1", replicas=4, **_strategy(PAUSES))
     users = shop.given_users()
     v2 = shop.when_applied("v2", how)
-    shop.step_in_effect(1)
+    shop.step_in_effect(v2, 1)
     failed = shop.then_fails(v2, "Reverted")
     shop.then_phase("Reverted")
     assert shop.release.active() == shop.release.selected() == v1.name
@@ -71,9 +71,11 @@ def test_nobody_is_failed_by_an_abort_or_by_a_newer_version(shop: Shop) -> None:
     v1 = shop.given_serving("v1", replicas=4, **_strategy(PAUSES))
     users = shop.given_users()
     shop.when_applied("v2")
-    shop.step_in_effect(1)
+    shop.step_in_effect(v2, 1)
+    users.await_answer_of("v2")
     v3 = shop.when_applied("v3")
-    shop.step_in_effect(1)
+    shop.step_in_effect(v3, 1)
+    users.await_answer_of("v3")
     assert shop.when_asked("Abort", v3.name)["phase"] == "Succeeded"
     shop.then_serves(v1)
     users.await_calm("v1")
@@ -87,7 +89,7 @@ def test_all_pods_of_what_serves_may_be_lost_at_a_step(shop: Shop) -> None:
         "v1", {"CRASH_AFTER": "3", "STATE_DIR": "/state"}, replicas=2, **_strategy(PAUSES)
     )
     v2 = shop.when_applied("v2")
-    shop.step_in_effect(1)
+    shop.step_in_effect(v2, 1)
     # It crashes so many seconds after the first request.
     shop.given_users()
     shop.then_serves(v2)
@@ -98,9 +100,9 @@ def test_it_scales_in_the_middle_of_a_step(shop: Shop) -> None:
     shop.given_serving("v1", replicas=2, **_strategy(PAUSES))
     users = shop.given_users()
     v2 = shop.when_applied("v2")
-    shop.step_in_effect(1)
+    shop.step_in_effect(v2, 1)
     shop.when_asked("Promote")
-    shop.step_in_effect(2)
+    shop.step_in_effect(v2, 2)
     shop.kube.patch("ImmutableRelease", "shop", {"spec": {"replicas": 4}}, shop.namespace, "/scale")
     shop.then("four Pods of the candidate", lambda: shop.replicas_of(v2) == 4 or None)
     shop.when_asked("Promote")

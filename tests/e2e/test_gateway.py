@@ -28,16 +28,6 @@ def canary(steps: list[dict[str, Any]]) -> dict[str, Any]:
     return {"canary": {"steps": steps}}
 
 
-def at(shop: Shop, index: int) -> None:
-    """Wait until a step is in effect."""
-
-    def look() -> bool | None:
-        step = shop.release.status().get("step") or {}
-        return (step.get("index") == index and "since" in step) or None
-
-    shop.then(f"step {index} in effect", look, 60)
-
-
 def test_blue_green_moves_all_users_and_fails_none(shop: Shop, edge: Edge) -> None:
     v1 = shop.given_serving("v1", **edge.asked())
     fresh, kept = edge.given_users(), edge.given_users(keep_alive=10.0, rate=50.0)
@@ -100,7 +90,7 @@ def test_shares_are_the_weights(shop: Shop, edge: Edge) -> None:
     users = edge.given_users()
     v2 = shop.when_applied("v2")
     for index, share in ((1, 10), (2, 50)):
-        at(shop, index)
+        shop.step_in_effect(v2, index)
         assert edge.weights() == {v1.name: 100 - share, v2.name: share}
         told = {item["revision"]: item["weight"] for item in shop.release.status()["traffic"]}
         assert told == {v1.name: 100 - share, v2.name: share}
@@ -116,7 +106,7 @@ def test_a_candidate_that_fails_at_its_step_loses_its_share(shop: Shop, edge: Ed
     v1 = shop.given_serving("v1", strategy=canary(PAUSES), **edge.asked())
     users = edge.given_users()
     v2 = shop.when_applied("v2", {"FAIL_AFTER": "12"})
-    at(shop, 1)
+    shop.step_in_effect(v2, 1)
     shop.then_fails(v2, "Reverted")
     users.await_calm("v1")
     assert edge.weights() == {v1.name: 100, v2.name: 0}
@@ -190,7 +180,7 @@ def test_the_operator_may_be_killed_at_any_step(
     users = edge.given_users()
     v2 = shop.when_applied("v2")
     for index in (1, 2):
-        at(shop, index)
+        shop.step_in_effect(v2, index)
         operator.kill()
         operator.start()
     shop.then_serves(v2)

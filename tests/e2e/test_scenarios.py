@@ -203,7 +203,7 @@ def test_the_operator_may_be_killed_in_every_step(
     users = shop.given_users()
     v2 = shop.when_applied("v2")
     for index in (1, 2):
-        before = shop.step_in_effect(index)
+        before = shop.step_in_effect(v2, index)
         operator.kill()
         operator.start()
         after = shop.release.status().get("step") or before

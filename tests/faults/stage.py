@@ -140,6 +140,10 @@ class Sight:
             for name, found in self.deployments.items()
         }
 
+    def running(self) -> Counter[str | None]:
+        """Pods that there are of each version."""
+        return Counter(self.version(pod["metadata"]["labels"][REVISION_LABEL]) for pod in self.pods)
+
     def end(self) -> dict[str, Any]:
         """What must be the same whatever went wrong on the way; no times and no names."""
         conditions = self.status.get("conditions", ())
@@ -163,9 +167,7 @@ class Sight:
             },
             "sizes": self.sizes(),
             "services": sorted(str(self.version(name)) for name in self.services),
-            "pods": Counter(
-                self.version(pod["metadata"]["labels"][REVISION_LABEL]) for pod in self.pods
-            ),
+            "pods": self.running(),
         }
 
 

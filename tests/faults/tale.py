@@ -36,11 +36,13 @@ def _good(version: str) -> Callable[[Sight], bool]:
 
 
 def _alone(version: str) -> Callable[[Sight], bool]:
-    """Whether it serves, and whatever it took the traffic from has drained and is at zero."""
+    """Whether it serves, and whatever it took the traffic from has drained and is gone."""
 
     def ended(sight: Sight) -> bool:
         sizes = sight.sizes()
-        return sight.good(version) and sizes == {name: int(name == version) for name in sizes}
+        alone = sizes == {name: int(name == version) for name in sizes}
+        # A Deployment at zero still has Pods for as long as its controller takes.
+        return sight.good(version) and alone and sight.running() == {version: 1}
 
     return ended
 
