@@ -70,7 +70,7 @@ def test_a_candidate_that_fails_at_its_step_loses_its_share(
 def test_nobody_is_failed_by_an_abort_or_by_a_newer_version(shop: Shop) -> None:
     v1 = shop.given_serving("v1", replicas=4, **_strategy(PAUSES))
     users = shop.given_users()
-    shop.when_applied("v2")
+    v2 = shop.when_applied("v2")
     shop.step_in_effect(v2, 1)
     users.await_answer_of("v2")
     v3 = shop.when_applied("v3")
