@@ -133,6 +133,13 @@ TIERS = (
         obstacle=_no_cluster,
     ),
     Tier(
+        "demo",
+        "what the README promises to whoever comes first",
+        ([sys.executable, "-m", "demo", "--inside"],),
+        profile="full",
+        obstacle=_no_cluster,
+    ),
+    Tier(
         "e2e",
         "real Pods, real signatures, real traffic",
         ([*PYTEST, "tests/e2e", *TOGETHER], [*PYTEST, "tests/e2e", "-m", "alone"]),

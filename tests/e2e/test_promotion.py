@@ -20,6 +20,16 @@ def test_a_new_version_takes_over_without_a_failed_request(shop: Shop) -> None:
     shop.then_phase("Active")
 
 
+def test_a_template_may_be_written_in_another_way_than_it_is_kept(shop: Shop) -> None:
+    written = shop.manifest("v1")
+    resources = {"requests": {"cpu": "0.005", "memory": "16384Ki"}, "limits": {"cpu": "1000m"}}
+    written["spec"]["template"]["spec"]["containers"][0] |= {"args": [], "resources": resources}
+    shop.kube.apply(written)
+    v1 = shop.await_version("v1")
+    shop.then_serves(v1)
+    shop.release.await_good(v1.name)
+
+
 def test_manual_promotion_waits_for_somebodys_word(shop: Shop) -> None:
     v1 = shop.given_serving("v1")
     users = shop.given_users()

@@ -11,7 +11,7 @@ from immutablerelease.api.meta import (
     TEMPLATE_HASH_ANNOTATION,
 )
 from immutablerelease.api.objects import Revision, owner
-from immutablerelease.core.identity import canonical, content_hash
+from immutablerelease.core.identity import content_hash
 
 Object = Mapping[str, Any]
 
@@ -61,55 +61,3 @@ def pod_template(revision: Revision) -> dict[str, Any]:
         REVISION_LABEL: revision.metadata.name,
     }
     return {**template, "metadata": metadata}
-
-
-def difference(wanted: Any, live: Any, path: str = "template") -> str:
-    """First place where a live template is not what was written, or nothing.
-
-    The API server adds defaults, so maps of the live object may hold more; lists may not, and
-    neither may fields whose presence alone changes what runs.
-    """
-    if isinstance(wanted, Mapping):
-        return _map_difference(wanted, live, path)
-    if isinstance(wanted, list):
-        if not isinstance(live, list) or len(live) != len(wanted):
-            return f"{path} has other entries"
-        pairs = enumerate(zip(wanted, live, strict=True))
-        found = (difference(ours, theirs, f"{path}[{at}]") for at, (ours, theirs) in pairs)
-        return next((text for text in found if text), "")
-    return "" if _equal(wanted, live) else f"{path} is {live!r}, expected {wanted!r}"
-
-
-# Fields that the API server never fills in by itself; one that appears was put there by somebody.
-_NEVER_DEFAULTED = frozenset(
-    {
-        "args",
-        "command",
-        "env",
-        "envFrom",
-        "ephemeralContainers",
-        "hostNetwork",
-        "hostPID",
-        "initContainers",
-        "lifecycle",
-        "nodeName",
-        "volumeMounts",
-        "volumes",
-    }
-)
-
-
-def _map_difference(wanted: Object, live: Any, path: str) -> str:
-    if not isinstance(live, Mapping):
-        return f"{path} is missing" if canonical(wanted) else ""
-    for key, value in wanted.items():
-        # Null is absent.
-        if value is not None and (text := difference(value, live.get(key), f"{path}.{key}")):
-            return text
-    added = sorted(key for key in _NEVER_DEFAULTED & live.keys() - wanted.keys() if live[key])
-    return f"{path}.{added[0]} was added" if added else ""
-
-
-def _equal(wanted: Any, live: Any) -> bool:
-    # Quantities and ports may come back as text or number, an empty text may come back as nothing.
-    return wanted == live or str(wanted) == str(live) or (wanted in ("", False, 0) and live is None)

@@ -5,7 +5,8 @@ from typing import Any
 
 from immutablerelease.api.objects import Revision
 from immutablerelease.core.snapshot import DeploymentView
-from immutablerelease.immutability.workload import difference, pod_template
+from immutablerelease.immutability.difference import difference
+from immutablerelease.immutability.workload import pod_template
 
 Object = Mapping[str, Any]
 
