@@ -41,8 +41,10 @@ def _alone(version: str) -> Callable[[Sight], bool]:
     def ended(sight: Sight) -> bool:
         sizes = sight.sizes()
         alone = sizes == {name: int(name == version) for name in sizes}
-        # A Deployment at zero still has Pods for as long as its controller takes.
-        return sight.good(version) and alone and sight.running() == {version: 1}
+        # A Deployment at zero still has Pods for as long as its controller takes, and a sight is
+        # no moment: of what was shrunk while it was taken the status may be from before.
+        settled = not any(sight.of(name or "").get("phase") == "Superseded" for name in sizes)
+        return sight.good(version) and alone and settled and sight.running() == {version: 1}
 
     return ended
 
