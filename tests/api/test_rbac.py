@@ -16,6 +16,7 @@ from tests.api.chart import (
     render,
 )
 from tests.api.kubectl import Kubectl
+from tests.waiting import eventually
 
 ELSEWHERE = "default"
 OURS = "immutablerelease.io"
@@ -138,13 +139,15 @@ def installed(kubectl: Kubectl) -> Iterator[Kubectl]:
     """The permissions of the chart for the whole cluster, and nothing else of it."""
     documents = [NAMESPACE_OBJECT, *_permissions()]
     apply(kubectl, documents)
+    # The API server goes by what it watches; without any of it nothing would be dangerous.
+    _await_allowed(kubectl, IN_THE_CLUSTER)
     yield kubectl
     delete(kubectl, documents)
 
 
 def test_the_operator_may_do_what_it_needs(installed: Kubectl) -> None:
     asks = [*IN_NAMESPACES, *IN_THE_CLUSTER, *IN_ITS_OWN_NAMESPACE]
-    assert [ask for ask, allowed in _answers(installed, asks) if not allowed] == []
+    _await_allowed(installed, asks)
 
 
 def test_the_operator_may_do_nothing_dangerous(installed: Kubectl) -> None:
@@ -173,8 +176,8 @@ def test_with_a_list_of_namespaces_the_operator_may_nothing_elsewhere(
         Ask(ask.verbs, ask.group, ask.resource, "", namespace.namespace) for ask in IN_NAMESPACES
     ]
     asks = [*there, *IN_THE_CLUSTER, *IN_ITS_OWN_NAMESPACE]
-    assert [ask for ask, allowed in _answers(installed, asks) if not allowed] == []
-    assert [ask for ask, allowed in _answers(installed, IN_NAMESPACES) if allowed] == []
+    _await_allowed(installed, asks)
+    eventually(lambda: not any(_allowed(installed, IN_NAMESPACES)), "nothing is allowed elsewhere")
     apply(installed, wide)
 
 
@@ -220,14 +223,23 @@ def test_what_people_with_a_role_may_do(
     may = [Ask(verbs, OURS, resource, "", where) for verbs, resource in allowed]
     may_not = [Ask(verbs, OURS, resource, "", where) for verbs, resource in refused]
     # The controller that aggregates roles follows a moment later.
-    namespace("wait", f"clusterrole/{role}", "--for=jsonpath={.rules}", "--timeout=30s")
-    assert [ask for ask, yes in _answers(installed, may, "person") if not yes] == []
+    _await_allowed(installed, may, "person")
     assert [ask for ask, yes in _answers(installed, may_not, "person") if yes] == []
 
 
 def _permissions(*settings: str) -> list[Manifest]:
     kinds = {"ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
     return [one for one in render(*settings) if one["kind"] in kinds]
+
+
+def _await_allowed(kubectl: Kubectl, asks: list[Ask], user: str = OPERATOR) -> None:
+    """Wait until all of it is; what is written of permissions is in force a moment later."""
+    where = ", ".join(map(str, asks))
+    eventually(lambda: all(_allowed(kubectl, asks, user)), f"{user} may {where}", 30)
+
+
+def _allowed(kubectl: Kubectl, asks: list[Ask], user: str = OPERATOR) -> list[bool]:
+    return [allowed for _, allowed in _answers(kubectl, asks, user)]
 
 
 def _answers(kubectl: Kubectl, asks: list[Ask], user: str = OPERATOR) -> Iterator[tuple[str, bool]]:

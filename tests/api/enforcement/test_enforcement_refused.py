@@ -1,5 +1,7 @@
 """Nobody, however mighty, changes what a release runs, where traffic goes, what is said of it."""
 
+from typing import Any
+
 import pytest
 
 from tests.api.chart import render
@@ -24,6 +26,7 @@ from tests.api.enforcement.stage import (
     workload,
 )
 from tests.api.kubectl import Kubectl, Refused
+from tests.waiting import eventually
 
 
 @pytest.fixture(params=list(ADMINS.values()), ids=list(ADMINS))
@@ -112,11 +115,9 @@ def test_nobody_but_a_node_gets_a_token_of_the_operator(enforced: Kubectl, admin
 
 def test_the_api_server_finds_nothing_wrong_with_the_policies(enforced: Kubectl) -> None:
     """It checks the types of every expression against the kinds that a policy matches."""
-    policies = [
-        policy
-        for policy in enforced.get("validatingadmissionpolicies")["items"]
-        if policy["metadata"]["name"].endswith(".immutablerelease.io")
-    ]
+    # What it found is told after they are in force.
+    eventually(lambda: all(map(_checked, _policies(enforced))), "all policies are checked")
+    policies = _policies(enforced)
     shipped = [one for one in render() if one["kind"] == "ValidatingAdmissionPolicy"]
     assert {policy["metadata"]["name"] for policy in policies} == {
         one["metadata"]["name"] for one in shipped
@@ -127,6 +128,19 @@ def test_the_api_server_finds_nothing_wrong_with_the_policies(enforced: Kubectl)
         if policy.get("status", {}).get("typeChecking", {}).get("expressionWarnings")
     }
     assert warnings == {}
+
+
+def _policies(kubectl: Kubectl) -> list[dict[str, Any]]:
+    return [
+        policy
+        for policy in kubectl.get("validatingadmissionpolicies")["items"]
+        if policy["metadata"]["name"].endswith(".immutablerelease.io")
+    ]
+
+
+def _checked(policy: dict[str, Any]) -> bool:
+    told = policy.get("status", {}).get("observedGeneration")
+    return bool(told == policy["metadata"]["generation"])
 
 
 def test_a_namespace_without_the_label_is_left_alone(enforced: Kubectl, namespace: Kubectl) -> None:
