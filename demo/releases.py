@@ -140,6 +140,25 @@ class ReleaseView:
 
         return self.await_that(f"revision {revision} to be {phase}", look, seconds)
 
+    def await_begun(self, revision: str, seconds: float = 60.0) -> RevisionView:
+        """Wait until a revision is verified and being started, or further: that may be brief."""
+
+        def look() -> RevisionView | None:
+            found = self.revision(revision)
+            return found if found.phase != "Pending" else None
+
+        return self.await_that(f"revision {revision} to be started", look, seconds)
+
+    def await_seen(
+        self, expected: str, holds: Callable[[Object], Found | None], seconds: float
+    ) -> Found:
+        """Wait for a state of the release, however briefly it lasts: a watch leaves none out."""
+        for release in self.kube.watch("ImmutableRelease", self.namespace, seconds):
+            found = holds(release) if release["metadata"]["name"] == self.name else None
+            if found is not None:
+                return found
+        raise Unmet(f"{expected} within {seconds:.0f} s", self.describe())
+
     def await_active(self, revision: str, seconds: float = 60.0) -> RevisionView:
         """Wait until a revision serves: its phase, the release's status and the Service say so."""
 
