@@ -72,8 +72,7 @@ class Edge:
 
     def weights(self) -> dict[str, int]:
         """Weights by revision."""
-        backends = self.route()["spec"]["rules"][-1]["backendRefs"]
-        return {str(backend["name"]): int(backend["weight"]) for backend in backends}
+        return weights(self.route())
 
     def answers(self) -> bool:
         """Whether requests get through to the release."""
@@ -90,6 +89,12 @@ class Edge:
             "metadata": {"name": "public", "namespace": self._shop.namespace},
             "spec": {"gatewayClassName": "traefik", "listeners": [listener]},
         }
+
+
+def weights(route: Object) -> dict[str, int]:
+    """Weights of an HTTPRoute by revision."""
+    backends = route["spec"]["rules"][-1]["backendRefs"]
+    return {str(backend["name"]): int(backend["weight"]) for backend in backends}
 
 
 class ShopBehindGateway(Shop):

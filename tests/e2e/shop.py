@@ -52,11 +52,11 @@ class Users:
         """Wait until one of them, on a new connection, is answered by a version."""
         self._fresh.await_answer_of(version, seconds)
 
-    def await_failure(self, seconds: float = 30.0) -> None:
+    def await_failure(self, seconds: float = PATIENCE) -> None:
         """Wait until one of them is failed."""
         self._fresh.await_failure(self._fresh.began, seconds)
 
-    def await_failures(self, seconds: float = 30.0) -> None:
+    def await_failures(self, seconds: float = PATIENCE) -> None:
         """Wait until one on a new connection is failed and one on a kept connection too."""
         for traffic in self._all:
             traffic.await_failure(traffic.began, seconds)
@@ -101,7 +101,7 @@ class Shop:
         """A version that serves and counts as good."""
         revision = self.when_applied(version, env, **settings)
         self.then_serves(revision)
-        return self.release.await_good(revision.name)
+        return self.release.await_good(revision.name, PATIENCE)
 
     def at_the_end(self, end: Callable[[], object]) -> None:
         """Do something when the test is over."""
@@ -147,6 +147,18 @@ class Shop:
         self.kube.apply(self.manifest(version, env, image))
         return self.await_version(version)
 
+    def when_changed(
+        self, version: str, env: Mapping[str, str] | None = None, **settings: Any
+    ) -> None:
+        """Apply a version that is there already with other settings, and see them observed."""
+        self.settings.update(settings)
+        generation = self.kube.apply(self.manifest(version, env))["metadata"]["generation"]
+
+        def look() -> bool | None:
+            return self.release.status().get("observedGeneration", 0) >= generation or None
+
+        self.then(f"generation {generation} to be observed", look)
+
     def when_asked(self, action: str, revision: str | None = None, **more: Any) -> Object:
         """Create a ReleaseAction and wait for its answer: the status with which it ended."""
         return self.answer_to(self.ask(action, revision, **more))
@@ -187,7 +199,7 @@ class Shop:
         return failed
 
     def then(
-        self, expected: str, holds: Callable[[], Found | None], seconds: float = 30.0
+        self, expected: str, holds: Callable[[], Found | None], seconds: float = PATIENCE
     ) -> Found:
         """Something comes true."""
         return self.release.await_that(expected, holds, seconds)
@@ -207,14 +219,15 @@ class Shop:
     def step_in_effect(self, candidate: RevisionView, index: int) -> Object:
         """Wait until a step of a candidate is in effect; what the status tells of it."""
 
-        def look() -> Object | None:
-            status = self.release.status()
+        def look(release: Object) -> Object | None:
+            status: Object = release.get("status") or {}
             step: Object = status.get("step") or {}
             # A newer candidate's status may still be that of the one before.
             of_it = status.get("candidateRevision") == candidate.name
             return step if of_it and step.get("index") == index and "since" in step else None
 
-        return self.then(f"step {index} of {candidate.name} in effect", look, PATIENCE)
+        expected = f"step {index} of {candidate.name} in effect"
+        return self.release.await_seen(expected, look, PATIENCE)
 
     def await_version(self, version: str) -> RevisionView:
         """The newest revision of a version."""
@@ -236,11 +249,17 @@ class Shop:
         found = self.kube.find("Deployment", revision.name, self.namespace)
         return None if found is None else int(found["spec"]["replicas"])
 
-    def event(self, reason: str) -> str:
-        """The message of an Event that comes."""
-        return self.then(
-            f"an Event {reason}", lambda: next(iter(self.release.events(reason)), None)
-        )
+    def event(self, reason: str, about: RevisionView | None = None) -> str:
+        """The message of an Event that comes, about a revision if one is named.
+
+        The operator publishes one after another: those that it told of before are there as well.
+        """
+        name = about.name if about is not None else ""
+
+        def look() -> str | None:
+            return next((told for told in self.release.events(reason) if name in told), None)
+
+        return self.then(f"an Event {reason} {name}".rstrip(), look)
 
 
 def health(**fields: Any) -> Object:

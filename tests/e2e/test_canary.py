@@ -1,10 +1,15 @@
 """A canary on real Pods: shares of a Service, and all traffic back when the candidate fails."""
 
+import json
+import urllib.request
 from typing import Any
 
 import pytest
 
+from demo.releases import RevisionView
 from tests.e2e.shop import Shop
+
+TIMEOUT = 5.0
 
 # With four Pods that serve one of the candidate is a fifth of the traffic, four are half of it.
 STEPS = [{"weight": 20, "hold": "3s"}, {"weight": 50, "hold": "3s"}]
@@ -22,6 +27,7 @@ def test_traffic_moves_in_steps_without_a_failed_request(shop: Shop) -> None:
     shop.then_serves(v2)
     users.await_calm("v2")
     assert users.so_far().failed == 0
+    shop.event("Promoted", v2)
     assert len(shop.release.events("StepReached")) == 2
     assert shop.release.revision(v1.name).phase == "Superseded"
     shop.then_phase("Active")
@@ -36,6 +42,7 @@ def test_shares_are_those_of_the_pods_and_the_status_says_so(shop: Shop) -> None
         shop.then_phase("AwaitingPromotion")
         told = {item["revision"]: item["weight"] for item in shop.release.status()["traffic"]}
         assert told == {v1.name: 100 - share, v2.name: share}
+        _await_all_met(shop, v1, v2)
         # Five standard deviations of three hundred draws.
         assert abs(users.share("v2", 300) - share / 100) < 0.15
         assert shop.when_asked("Promote")["phase"] == "Succeeded"
@@ -44,6 +51,29 @@ def test_shares_are_those_of_the_pods_and_the_status_says_so(shop: Shop) -> None
     assert users.so_far().failed == 0
 
 
+def _await_all_met(shop: Shop, *revisions: RevisionView) -> None:
+    """Their Pods are all met at the Service: nodes follow its endpoints, and no status tells."""
+    pods = {
+        _who_answers(f"{pod['status']['podIP']}:8080")
+        for revision in revisions
+        for pod in shop.release.pods(revision.name)
+    }
+    address, met = shop.release.address(), set[str]()
+
+    def look() -> bool | None:
+        met.update(_who_answers(address) for _ in range(3 * len(pods)))
+        return met >= pods or None
+
+    shop.then("all Pods to be met", look)
+
+
+def _who_answers(address: str) -> str:
+    """The Pod that answers a new connection."""
+    with urllib.request.urlopen(f"http://{address}/", timeout=TIMEOUT) as answer:
+        return str(json.load(answer)["pod"])
+
+
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "how",
     [
