@@ -114,8 +114,16 @@ def test_the_pod_is_as_confined_as_the_chart_says(kube: Kube, operator_pod: str)
 
 def test_the_metrics_service_leads_to_the_pod(kube: Kube, operator_pod: str) -> None:
     address = kube.get("Service", SERVICE_ACCOUNT, NAMESPACE)["spec"]["clusterIP"]
-    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=5) as answer:
-        assert b"# TYPE " in answer.read()
+
+    def look() -> tuple[str | None, str]:
+        try:
+            with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=5) as answer:
+                return answer.read().decode(), ""
+        except OSError as error:
+            # The Pod is ready before nodes lead there.
+            return None, str(error)
+
+    assert "# TYPE " in wait_for("an answer", look, PATIENCE)
 
 
 def test_uninstalling_leaves_releases_and_what_they_serve(

@@ -54,8 +54,8 @@ def test_a_bad_version_is_reverted_and_its_daemon_set_deleted(shop: Shop) -> Non
     v2 = shop.when_applied("v2", {"FAIL_AFTER": "8"})
     shop.then_serves(v2)
     shop.then_fails(v2, "Reverted")
+    shop.then_serves(v1)
     users.await_calm("v1")
-    assert shop.release.active() == shop.release.selected() == v1.name
     shop.then_phase("Reverted")
     _gone(shop, v2)
     assert shop.kube.find("DaemonSet", v1.name, shop.namespace) is not None
@@ -79,11 +79,22 @@ def test_an_agent_that_holds_a_port_of_its_node_leaves_no_place_for_the_next(sho
     """Two cannot hold it: the next one is not proven, and what serves is not touched."""
     v1 = _apply_with_port(shop, "v1")
     shop.then_serves(v1)
+    v2 = _apply_with_port(shop, "v2")
+    shop.then("no place for its Pod", lambda: _unschedulable(shop, v2) or None)
+    # Not before: the deadline tells of what it found.
     shop.settings["health"] = health(progressDeadline="5s")
     failed = shop.then_fails(_apply_with_port(shop, "v2"), "DeadlineExceeded")
     assert "free ports" in failed.message
     assert shop.release.active() == shop.release.selected() == v1.name
     _gone(shop, failed)
+
+
+def _unschedulable(shop: Shop, revision: RevisionView) -> bool:
+    return any(
+        condition.get("reason") == "Unschedulable"
+        for pod in shop.release.pods(revision.name)
+        for condition in pod["status"].get("conditions", [])
+    )
 
 
 def _apply_with_port(shop: Shop, version: str) -> RevisionView:

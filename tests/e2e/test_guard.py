@@ -40,7 +40,7 @@ def test_traffic_goes_back_to_a_warm_revision_and_stays_there(
 def test_a_revision_that_is_cold_is_started_and_proven_first(shop: Shop) -> None:
     v1 = shop.given_serving("v1", keepWarm="1s")
     users = shop.given_users()
-    v2 = shop.when_applied("v2", {"FAIL_AFTER": "20"})
+    v2 = shop.when_applied("v2", {"FAIL_AFTER": "30"})
     shop.then_serves(v2)
     shop.release.await_good(v2.name)
     shop.then(f"{v1.name} to be scaled down", lambda: shop.replicas_of(v1) == 0 or None)
@@ -65,7 +65,8 @@ def test_alert_changes_nothing_but_says_so(shop: Shop) -> None:
 
 
 def test_with_nothing_to_go_back_to_the_guard_says_so(shop: Shop) -> None:
-    v1 = shop.when_applied("v1", FAILS)
+    # Not before users of every kind have come.
+    v1 = shop.when_applied("v1", {"FAIL_AFTER": "8"})
     shop.then_serves(v1)
     users = shop.given_users()
     users.await_failure()

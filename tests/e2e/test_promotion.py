@@ -103,7 +103,8 @@ def test_nothing_new_starts_while_paused(shop: Shop) -> None:
 
 
 def test_scaling_makes_no_revision_and_loses_no_request(shop: Shop) -> None:
-    v1 = shop.given_serving("v1")
+    # It serves on for as long as nodes may take to look elsewhere.
+    v1 = shop.given_serving("v1", {"DRAIN": "3"})
     users = shop.given_users()
     for replicas in (3, 1):
         scale = {"spec": {"replicas": replicas}}

@@ -87,6 +87,7 @@ def test_two_versions_in_a_row_that_fail_their_users_are_both_left(shop: Shop, w
         assert "500" in failed.message
         shop.then_serves(v1)
         users.await_calm("v1")
+    shop.event("Reverted", failed)
     seen = users.on_new_connections()
     assert 0 < seen.failed <= 2 * PROBE_LIMIT * shop.rate, f"{dict(seen.outcomes)}"
     assert seen.versions == ["v1", "v2", "v3"]
@@ -148,12 +149,14 @@ def test_pods_that_come_and_go_while_they_are_asked_prove_nothing(shop: Shop, wa
 
 def _age_when_tested(shop: Shop, revision: RevisionView) -> float | None:
     """Age in seconds of its youngest Pod when it passed; None before that."""
-    created = [pod["metadata"]["creationTimestamp"] for pod in shop.release.pods(revision.name)]
-    # Read after its Pods, so that none of these is one that came when it had passed.
-    tested = shop.release.revision(revision.name).raw["status"].get("testedAt")
-    if tested is None:
+    pods = shop.release.pods(revision.name)
+    told = shop.release.revision(revision.name).raw["status"].get("testedAt")
+    if told is None:
         return None
-    return (datetime.fromisoformat(tested) - datetime.fromisoformat(max(created))).total_seconds()
+    tested = datetime.fromisoformat(told)
+    created = [datetime.fromisoformat(pod["metadata"]["creationTimestamp"]) for pod in pods]
+    # Those that come afterwards, as it grows, were not asked.
+    return (tested - max(at for at in created if at <= tested)).total_seconds()
 
 
 def _asked_pod(shop: Shop, revision: RevisionView) -> Object:
@@ -180,12 +183,16 @@ def test_where_nobody_answers_for_the_metrics_it_holds(shop: Shop, way: Way, met
     probe = {"name": "metrics", "prometheus": query, "interval": "1s"}
     metrics.shut()
     try:
-        v2 = shop.when_applied("v2", health=health(probes=[probe], progressDeadline="12s"))
+        v2 = shop.when_applied("v2", health=health(probes=[probe]))
+        # All else must be there by the time at which the deadline tells what is missing.
+        shop.release.await_phase(v2.name, "Testing")
+        shop.when_changed("v2", health=health(probes=[probe], progressDeadline="12s"))
         failed = shop.then_fails(v2, "DeadlineExceeded")
     finally:
         metrics.open()
     assert "metrics" in failed.message
     assert shop.release.active() == shop.release.selected() == v1.name
+    shop.when_changed("v2", health=health(probes=[probe]))
     shop.when_told("Retry")
     shop.then_serves(v2)
     users.await_calm("v2")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 
 from demo.interference import ATTEMPTS, Attempt, Target
-from demo.kube import Kube
+from demo.kube import Kube, KubeError, wait_for
 from demo.releases import ReleaseView
 from devcluster import Cluster
-from tests.e2e.shop import Shop
+from tests.e2e.shop import PATIENCE, Shop
 
 BREAK_GLASS = "immutablerelease:break-glass"
 
@@ -80,11 +80,13 @@ def test_every_attempt_is_refused_and_changes_nothing(shop: Shop) -> None:
 def test_a_pod_without_the_labels_may_run_where_only_releases_are_enforced(
     kube: Kube, namespace: str, image_ref: str
 ) -> None:
+    _await_account(kube, namespace)
     assert kube.create(_pod(namespace, image_ref))["metadata"]["name"] == "free"
 
 
 @pytest.mark.enforce("all")
 def test_where_all_is_enforced_nothing_but_releases_runs(shop: Shop, image_ref: str) -> None:
+    _await_account(shop.kube, shop.namespace)
     with pytest.raises(Exception, match="only releases run in this namespace"):
         shop.kube.create(_pod(shop.namespace, image_ref))
     shop.given_serving("v1")
@@ -118,6 +120,21 @@ def _kubectl(shop: Shop, *arguments: str) -> None:
     command = ["kubectl", "--as=alice", *groups, "--namespace", shop.namespace, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def _await_account(kube: Kube, namespace: str) -> None:
+    """Nobody makes a Pod before its controller has made the ServiceAccount of a new namespace."""
+
+    def look() -> tuple[bool | None, str]:
+        try:
+            kube.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default")
+        except KubeError as error:
+            if error.status == 404:
+                return None, str(error)
+            raise
+        return True, ""
+
+    wait_for(f"the ServiceAccount of {namespace}", look, PATIENCE)
 
 
 def _names(release: ReleaseView, revision: str) -> list[str]:
