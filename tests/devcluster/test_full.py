@@ -79,7 +79,15 @@ def is_alive(pod: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
     containers = pod["status"].get("containerStatuses", [])
     ids = [status.get("containerID", "").removeprefix("containerd://") for status in containers]
     tasks = Path("/sys/fs/cgroup").glob(f"**/devcluster-{NAME}/**/*{ids[0]}*") if ids else ()
-    return any((task / "cgroup.procs").read_text().strip() for task in tasks)
+    return any(map(has_processes, tasks))
+
+
+def has_processes(group: Path) -> bool:
+    try:
+        return bool((group / "cgroup.procs").read_text().strip())
+    except OSError:
+        # It went after it was listed.
+        return False
 
 
 def pids_named(*names: str) -> list[int]:
