@@ -170,7 +170,6 @@ class App:
             policy_changed=self.policies.add,
             namespaces=options.namespaces,
             watches=self.health.watches,
-            pruned=self.observer.forget,
         )
         self.controller = Controller(
             api=api,

@@ -71,11 +71,14 @@ class Release:
     status: ReleaseStatus
 
     @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+    def read(cls, obj: Mapping[str, Any], spec: ReleaseSpec | None = None) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids.
+
+        With `spec` its own is not read again.
+        """
         return cls(
             Metadata.read(obj["metadata"]),
-            ReleaseSpec.model_validate(obj["spec"]),
+            spec or ReleaseSpec.model_validate(obj["spec"]),
             ReleaseStatus.model_validate(obj.get("status") or {}),
         )
 
@@ -89,11 +92,14 @@ class Revision:
     status: RevisionStatus
 
     @classmethod
-    def read(cls, obj: Mapping[str, Any]) -> Self:
-        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids."""
+    def read(cls, obj: Mapping[str, Any], spec: RevisionSpec | None = None) -> Self:
+        """From the API server's dict; raises pydantic.ValidationError for what the CRD forbids.
+
+        With `spec` its own is not read again.
+        """
         return cls(
             Metadata.read(obj["metadata"]),
-            RevisionSpec.model_validate(obj["spec"]),
+            spec or RevisionSpec.model_validate(obj["spec"]),
             RevisionStatus.model_validate(obj.get("status") or {}),
         )
 

@@ -1,6 +1,5 @@
 """Builds the snapshot of one release from the store; asks nobody."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Any, Final, Protocol
 from pydantic import ValidationError
 
 from immutablerelease.api.meta import ATTEMPT_LABEL, PROBE_LABEL, REVISION_LABEL
-from immutablerelease.api.objects import Action, Release, Revision
+from immutablerelease.api.objects import Action, Revision
 from immutablerelease.api.policy import Policy
 from immutablerelease.api.release import Workload
 from immutablerelease.core import terms
@@ -17,8 +16,6 @@ from immutablerelease.core.identity import content_hash
 from immutablerelease.core.probing import WHOLE
 from immutablerelease.core.shares import Router, router
 from immutablerelease.core.snapshot import (
-    DeploymentView,
-    PodView,
     ProbeStates,
     Resolution,
     Route,
@@ -27,41 +24,34 @@ from immutablerelease.core.snapshot import (
     Unresolved,
     VerdictView,
 )
-from immutablerelease.immutability.job import failed, job_templates, state
+from immutablerelease.immutability.job import failed, state
 from immutablerelease.traffic.backends import Backends
 from immutablerelease.traffic.gateway import token
 from immutablerelease.traffic.proof import Proof, Question
 from immutablerelease.traffic.renderers import RENDERERS, Found
-from immutablerelease.traffic.service import newest, offers, read_route, recorded
+from immutablerelease.traffic.service import newest, recorded
 from immutablerelease.verification.matching import policies_hash
 from immutablerelease.verification.trust import NO_TRUST, Trust
 
 from .children import is_ours
 from .client import (
     ACTIONS,
-    BUDGETS,
     DAEMON_SETS,
     DEPLOYMENTS,
-    ENDPOINT_SLICES,
     JOBS,
-    NAMESPACES,
-    PODS,
     POLICIES,
-    RELEASES,
-    REVISIONS,
     SERVICES,
-    Kind,
 )
+from .kept import Kept
 from .key import Key
-from .pods import pod_view
+from .reading import Reader
 from .routers import BESIDE, ROUTES
 from .store import Store
-from .workloads import daemon_set_view, deployment_view, left_behind
 
 Object = Mapping[str, Any]
 
-# Revisions kept parsed: those of releases that change at the moment. One takes some 20 KiB.
-_PARSED: Final = 512
+# Namespaces for which it is known what their policies say, by a hash.
+_NAMESPACES: Final = 1024
 
 
 class Findings(Protocol):
@@ -123,10 +113,8 @@ class Observer:
         self._store = store
         self._findings = findings
         self._probes = probes
-        # By uid, with the resourceVersion, the last used last: parsing costs more than all the rest
-        # of a snapshot.
-        self._parsed: OrderedDict[str, tuple[str, Revision]] = OrderedDict()
-        self._hashes: dict[str, tuple[int, str]] = {}
+        self._reader = Reader(store)
+        self._said: Kept[str] = Kept(_NAMESPACES)
         # As they were read last, and of which versions.
         self._policies_read = Policies(())
         self._policies_at: frozenset[tuple[str, int]] = frozenset()
@@ -149,31 +137,28 @@ class Observer:
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str]:
         """Labels of a namespace."""
-        obj = self._store.get(NAMESPACES, "", namespace)
-        return (obj or {}).get("metadata", {}).get("labels") or {}
+        return self._reader.labels(namespace)
 
     def snapshot(self, key: Key) -> Snapshot | None:
         """What is known of a release now; None when it does not exist."""
-        obj = self._store.get(RELEASES, key.namespace, key.name)
-        if obj is None:
+        reader = self._reader
+        release = reader.release(key)
+        if release is None:
             return None
-        release = Release.read(obj)
-        revisions = self._revisions(key)
+        revisions = reader.revisions(key)
         by_node = release.spec.workload is Workload.DAEMON_SET
-        pods = self._pods(key, self._daemon_sets(key) if by_node else None)
+        workloads = DAEMON_SETS if by_node else DEPLOYMENTS
         pending, answered = self._actions(key)
         snapshot = Snapshot(
             release=release,
-            template_hash=self._template_hash(release),
+            template_hash=reader.template_hash(key, release),
             revisions=revisions,
-            deployments=self._workloads(key, DAEMON_SETS if by_node else DEPLOYMENTS, revisions),
-            pods=pods,
+            deployments=reader.workloads(key, workloads, revisions),
+            pods=reader.pods(key, self._daemon_sets(key) if by_node else None),
             probes=self._probe_states(key, revisions),
-            route=read_route(
-                release, self._ours(key), self._store.of_release(ENDPOINT_SLICES, *key)
-            ),
+            route=reader.route(key, release),
             services=frozenset(self._store.names_of_release(SERVICES, *key)) - {key.name},
-            budgets=self._budgets(key),
+            budgets=reader.budgets(key),
             actions=pending,
             answered=answered,
             policies=self._policies(key.namespace),
@@ -226,11 +211,12 @@ class Observer:
         return renderer.view(snapshot.release, found, backends)
 
     def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
-        services = {obj["metadata"]["name"]: obj for obj in self._store.of_release(SERVICES, *key)}
+        there = self._reader.ports(key)
         return frozenset(
             name
-            for name in snapshot.revisions.keys() & services.keys()
-            if not offers(services[name], terms.ports(snapshot, name))
+            for name in snapshot.revisions.keys() & there.keys()
+            # What somebody added leads to the same Pods.
+            if not there[name].issuperset(terms.ports(snapshot, name))
         )
 
     def _routed(self, router: Router, key: Key) -> Object | None:
@@ -244,21 +230,14 @@ class Observer:
         return {obj["metadata"]["name"]: obj for obj in there if is_ours(obj)}
 
     def _policies(self, namespace: str) -> str:
-        policies = self.policies()
-        labels = self.namespace_labels(namespace)
-        matching = policies_hash(policies.readable, namespace, labels, self._trust())
-        return content_hash([matching, *policies.unreadable]) if policies.unreadable else matching
+        policies, labels, trust = self.policies(), self.namespace_labels(namespace), self._trust()
 
-    def _template_hash(self, release: Release) -> str:
-        metadata = release.metadata
-        known = self._hashes.get(metadata.uid)
-        if known is None or known[0] != metadata.generation:
-            live = release.spec.config.wire() if release.spec.config.live else {}
-            jobs = job_templates(release)
-            text = content_hash({"template": release.spec.template, "config": live, "jobs": jobs})
-            known = (metadata.generation, text)
-            self._hashes[metadata.uid] = known
-        return known[1]
+        def said() -> str:
+            matching = policies_hash(policies.readable, namespace, labels, trust)
+            unreadable = policies.unreadable
+            return content_hash([matching, *unreadable]) if unreadable else matching
+
+        return self._said.of(namespace, (policies, labels, trust), said)
 
     def _probe_states(
         self, key: Key, revisions: Mapping[str, Revision]
@@ -282,43 +261,6 @@ class Observer:
         """Jobs of probes that failed."""
         return [live for live in self._store.of_release(JOBS, *key) if failed(live)]
 
-    def _revisions(self, key: Key) -> dict[str, Revision]:
-        found = {}
-        for obj in self._store.of_release(REVISIONS, *key):
-            metadata = obj["metadata"]
-            if "deletionTimestamp" in metadata:
-                continue
-            found[metadata["name"]] = self._parse(obj)
-        return found
-
-    def _parse(self, obj: Object) -> Revision:
-        uid, version = obj["metadata"]["uid"], obj["metadata"]["resourceVersion"]
-        known = self._parsed.get(uid)
-        if known is None or known[0] != version:
-            known = (version, Revision.read(obj))
-            self._parsed[uid] = known
-            if len(self._parsed) > _PARSED:
-                self._parsed.popitem(last=False)
-        self._parsed.move_to_end(uid)
-        return known[1]
-
-    def forget(self, uids: Iterable[str]) -> None:
-        """Drop what was parsed of objects that are gone."""
-        for uid in uids:
-            self._parsed.pop(uid, None)
-            self._hashes.pop(uid, None)
-
-    def _workloads(
-        self, key: Key, kind: Kind, revisions: Mapping[str, Revision]
-    ) -> dict[str, DeploymentView]:
-        view = daemon_set_view if kind is DAEMON_SETS else deployment_view
-        found = {}
-        for obj in self._store.of_release(kind, *key):
-            name = obj["metadata"]["name"]
-            if "deletionTimestamp" not in obj["metadata"]:
-                found[name] = view(obj, revisions.get(name))
-        return found
-
     def _daemon_sets(self, key: Key) -> frozenset[str]:
         """The uids of those that stay."""
         return frozenset(
@@ -327,35 +269,9 @@ class Observer:
             if "deletionTimestamp" not in obj["metadata"]
         )
 
-    def _budgets(self, key: Key) -> dict[str, int | str | None]:
-        return {
-            obj["metadata"]["name"]: obj["spec"].get("maxUnavailable")
-            for obj in self._store.of_release(BUDGETS, *key)
-            if "deletionTimestamp" not in obj["metadata"]
-        }
-
-    def _pods(self, key: Key, daemon_sets: frozenset[str] | None) -> dict[str, tuple[PodView, ...]]:
-        found: dict[str, list[PodView]] = {}
-        for obj in self._store.of_release(PODS, *key):
-            revision = obj["metadata"]["labels"].get(REVISION_LABEL)
-            if revision and obj.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-                view = pod_view(obj)
-                if daemon_sets is not None and left_behind(obj, daemon_sets):
-                    view = replace(view, deleting=True)
-                found.setdefault(revision, []).append(view)
-        return {name: tuple(sorted(pods, key=lambda pod: pod.name)) for name, pods in found.items()}
-
-    def _ours(self, key: Key) -> Object | None:
-        obj = self._store.get(SERVICES, key.namespace, key.name)
-        return obj if obj and is_ours(obj) else None
-
     def _actions(self, key: Key) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
         """Those to answer, the oldest first, and those that were, the oldest answer first."""
-        actions = [
-            Action.read(obj)
-            for obj in self._store.all(ACTIONS, key.namespace)
-            if obj["spec"]["release"] == key.name
-        ]
+        actions = [Action.read(obj) for obj in self._store.of_release(ACTIONS, *key)]
         oldest = datetime.fromtimestamp(0).astimezone()
         actions.sort(key=lambda item: (item.metadata.created or oldest, item.metadata.name))
         answered = [action for action in actions if action.status.completed_at is not None]

@@ -159,6 +159,11 @@ class Store:
         table, names = self._table(kind), self.names_of_release(kind, namespace, release)
         return [table.open(table.entries[namespace, name]) for name in names]
 
+    def order(self, kind: Kind, namespace: str, name: str) -> int | None:
+        """A number for the object as it is now, given to no other and to no other state of it."""
+        entry = self._table(kind).entries.get((namespace, name))
+        return None if entry is None else entry.order
+
     def names_of_release(self, kind: Kind, namespace: str, release: str) -> tuple[str, ...]:
         """Names of all objects of the kind that belong to the release."""
         return self._table(kind).releases.get((namespace, release), ())

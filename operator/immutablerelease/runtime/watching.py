@@ -7,7 +7,7 @@ prunes the store. Child objects are filtered by label on the server.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
@@ -81,7 +81,6 @@ class Watching:
         policy_changed: Callable[[str], None],
         namespaces: Sequence[str],
         watches: Watches,
-        pruned: Callable[[Iterable[str]], None],
     ) -> None:
         self._api = api
         self._store = store
@@ -89,7 +88,6 @@ class Watching:
         self._policy_changed = policy_changed
         self._namespaces = tuple(namespaces)
         self._watches = watches
-        self._pruned = pruned
 
     async def read(self, stop: asyncio.Event) -> None:
         """List everything once: nothing is decided before this.
@@ -220,7 +218,6 @@ class Watching:
         news = [obj for obj in live if self._store.put(kind, obj)]
         gone = self._store.prune(kind, namespace, live, since=mark)
         self._watches.listed(kind.plural, news=bool(news))
-        self._pruned(obj["metadata"]["uid"] for obj in gone)
         for obj in gone:
             self._concerns(kind, obj)
 

@@ -80,8 +80,8 @@ def read_route(release: Release, service: Object | None, slices: Iterable[Object
     return Route(
         record=read_record(service["metadata"].get("annotations", {}).get(ROUTE_ANNOTATION)),
         selected=_selected(release, service["spec"].get("selector") or {}),
-        endpoints=_endpoints(release.metadata.name, slices),
-        ports=_ports(service),
+        endpoints=ready_endpoints(release.metadata.name, slices),
+        ports=served_ports(service),
         untouched=_untouched(service),
     )
 
@@ -131,10 +131,10 @@ def newest(*records: RouteRecord | None) -> RouteRecord | None:
 
 def offers(service: Object, ports: Iterable[ServicePort]) -> bool:
     """Whether a Service has these ports; what somebody added leads to the same Pods."""
-    return set(ports) <= set(_ports(service))
+    return set(ports) <= set(served_ports(service))
 
 
-def _ports(service: Object) -> tuple[ServicePort, ...]:
+def served_ports(service: Object) -> tuple[ServicePort, ...]:
     """Ports of a Service; one that no release could have asked for is passed over."""
     ports = []
     for port in service["spec"].get("ports") or ():
@@ -149,7 +149,7 @@ def _untouched(service: Object) -> bool:
     return not spec.get("externalIPs") and not spec.get("publishNotReadyAddresses")
 
 
-def _endpoints(release: str, slices: Iterable[Object]) -> frozenset[str]:
+def ready_endpoints(release: str, slices: Iterable[Object]) -> frozenset[str]:
     """Names of the ready Pods in the slices of the release's own Service."""
     names = set()
     for item in slices:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
 
 import pytest
 
@@ -61,7 +60,6 @@ class Setting:
         self.store = Store()
         self.queued: list[Key] = []
         self.policies: list[str] = []
-        self.pruned: list[str] = []
         self.seconds = 0.0
         self.watches = Watches(clock=lambda: self.seconds, limits=Limits())
         self.watching = Watching(
@@ -71,14 +69,10 @@ class Setting:
             policy_changed=self.policies.append,
             namespaces=namespaces,
             watches=self.watches,
-            pruned=self.prune,
         )
 
     def enqueue(self, key: Key) -> None:
         self.queued.append(key)
-
-    def prune(self, uids: Iterable[str]) -> None:
-        self.pruned.extend(uids)
 
     async def event(self, kind: Kind, obj: Object, event: str | None = "MODIFIED") -> list[Key]:
         """Deliver a watch event as kopf does; what it put into the queue."""
@@ -168,7 +162,6 @@ async def test_what_is_deleted_leaves_the_store_and_concerns_its_release(setting
 
 
 async def test_what_vanished_unseen_is_found_by_the_next_list(setting: Setting) -> None:
-    uid = setting.cluster.release()["metadata"]["uid"]
     setting.cluster.put(PODS, make("pod", release="cart"))
     await setting.watching.fill()
     setting.cluster.remove(RELEASES, "demo", "shop")
@@ -177,7 +170,6 @@ async def test_what_vanished_unseen_is_found_by_the_next_list(setting: Setting) 
     await setting.watching.fill()
     assert setting.store.names(RELEASES) == [("demo", "cart"), ("elsewhere", "shop")]
     assert setting.store.names(PODS) == []
-    assert uid in setting.pruned
     assert SHOP in setting.queued, "so that what is known of it is dropped"
 
 
