@@ -3,11 +3,12 @@
 Phases read and change a draft one after another; nothing outlives it but the plan.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+from immutablerelease.api.base import Model
 from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
 from immutablerelease.api.objects import Revision
 from immutablerelease.api.probe import Probe
@@ -39,6 +40,11 @@ SOON = timedelta(milliseconds=10)
 
 LONGEST_REASON = 64
 _LONGEST_MESSAGE = 2048
+
+
+M = TypeVar("M", bound=Model)
+# Status, reason and message of a condition.
+Told = tuple[Status, str, str]
 
 
 def clip(message: str, longest: int = _LONGEST_MESSAGE) -> str:
@@ -188,20 +194,36 @@ class Draft:
         """Set fields of a revision's status."""
         if "message" in fields:
             fields["message"] = clip(fields["message"])
-        changed = self.revisions[name].model_copy(update=fields)
-        self.revisions[name] = changed
+        changed = self.revisions[name] = _updated(self.revisions[name], fields)
         return changed
 
     def change_release(self, **fields: Any) -> None:
         """Set fields of the release's status."""
-        self.status = self.status.model_copy(update=fields)
+        self.status = _updated(self.status, fields)
 
     def mark(self, name: str, type_: str, status: Status, reason: str, message: str) -> None:
         """Set a condition of a revision."""
         generation = self.revision(name).metadata.generation
-        condition = self.condition(type_, status, reason, message, generation)
-        conditions = set_condition(self.revisions[name].conditions, condition, now=self.now)
+        known = self.revisions[name].conditions
+        conditions = self.told(known, type_, (status, reason, message), generation)
         self.change(name, conditions=conditions)
+
+    def told(
+        self, known: tuple[Condition, ...], type_: str, told: Told, generation: int
+    ) -> tuple[Condition, ...]:
+        """The conditions with one of them set; it turns now, if it does."""
+        status, reason, message = told
+        present = find_condition(known, type_)
+        # Most are told again and again; one that is not made anew costs nothing.
+        if present is not None and (*told, generation) == (
+            present.status,
+            present.reason,
+            present.message,
+            present.observed_generation,
+        ):
+            return known
+        condition = self.condition(type_, status, reason, message, generation)
+        return set_condition(known, condition, now=self.now)
 
     def condition(
         self, type_: str, status: Status, reason: str, message: str, generation: int
@@ -288,3 +310,10 @@ class Draft:
             against=self.active,
             wake_at=min(self._wake, default=None),
         )
+
+
+def _updated(known: M, fields: Mapping[str, Any]) -> M:
+    """The status with these fields; the very same one where they are what they were."""
+    if all(getattr(known, field) == value for field, value in fields.items()):
+        return known
+    return known.model_copy(update=fields)

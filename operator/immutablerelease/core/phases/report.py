@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from immutablerelease.api.conditions import Condition, Status, find_condition, set_condition
+from immutablerelease.api.conditions import Condition, Status, find_condition
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.api.release import ReleasePhase, StepStatus, TrafficShare
 from immutablerelease.api.revision import RevisionPhase
 
-from ..draft import REFUSED, Draft
+from ..draft import REFUSED, Draft, Told
 from ..plan import Intent, RecordRevision, WriteReleaseStatus, WriteRevisionStatus
 from ..shares import Router, router
 from ..snapshot import Unresolved
@@ -30,10 +30,6 @@ class Summary:
     ready: bool = False
     reconciling: bool = False
     stalled: bool = False
-
-
-# Status, reason and message of a condition.
-_Told = tuple[Status, str, str]
 
 
 def report(draft: Draft) -> None:
@@ -294,9 +290,8 @@ def _conditions(draft: Draft, summary: Summary) -> tuple[Condition, ...]:
     wished |= _of_revision(draft, "Healthy", draft.active)
     conditions = tuple(item for item in draft.status.conditions if item.type in wished)
     generation = draft.snapshot.release.metadata.generation
-    for type_, (status, reason, message) in wished.items():
-        new = draft.condition(type_, status, reason, message, generation)
-        conditions = set_condition(conditions, new, now=draft.now)
+    for type_, told_of in wished.items():
+        conditions = draft.told(conditions, type_, told_of, generation)
     return conditions
 
 
@@ -308,7 +303,7 @@ def _in_question(draft: Draft) -> str | None:
     return draft.wanted or active
 
 
-def _of_revision(draft: Draft, type_: str, name: str | None) -> dict[str, _Told]:
+def _of_revision(draft: Draft, type_: str, name: str | None) -> dict[str, Told]:
     """What a condition of a revision says, for the release to say the same."""
     if name is None:
         return {}
