@@ -6,13 +6,12 @@ copies every object that it is told of several times over for that.
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import kopf
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
-from immutablerelease.api.meta import RELEASE_LABEL
 from immutablerelease.health.address import authority
 
 from .client import Kind
@@ -28,8 +27,8 @@ async def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
     return dataclasses.replace(account, server=f"https://{authority(host, int(port))}")
 
 
-def settings(children: Sequence[Kind], *, namespaced: bool) -> kopf.OperatorSettings:
-    """How to watch; of `children` only what has the label of a release."""
+def settings(selectors: Mapping[Kind, str], *, namespaced: bool) -> kopf.OperatorSettings:
+    """How to watch, and of which kinds only what a label selector picks."""
     made = kopf.OperatorSettings()
     made.posting.enabled = False
     made.scanning.disabled = namespaced
@@ -42,8 +41,8 @@ def settings(children: Sequence[Kind], *, namespaced: bool) -> kopf.OperatorSett
     made.watching.chunk_size = 500
     made.persistence.diffbase_storage = Unchanged()
     made.persistence.progress_storage = Unrecorded()
-    for kind in children:
-        made.watching.label_selectors[_selects(kind)] = RELEASE_LABEL
+    for kind, selector in selectors.items():
+        made.watching.label_selectors[_selects(kind)] = selector
     return made
 
 

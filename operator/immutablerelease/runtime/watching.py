@@ -12,7 +12,7 @@ from typing import Any
 
 import kopf
 
-from immutablerelease.api.meta import RELEASE_LABEL
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 
 from .client import (
     ACTIONS,
@@ -56,6 +56,10 @@ CHILDREN = (
     VIRTUAL_SERVICES,
     DESTINATION_RULES,
 )
+# An EndpointSlice has the labels of its Service. Nobody asks where the Service of a revision leads.
+SELECTORS: Mapping[Kind, str] = dict.fromkeys(CHILDREN, RELEASE_LABEL) | {
+    ENDPOINT_SLICES: f"{RELEASE_LABEL},!{REVISION_LABEL}"
+}
 WHOLE = (NAMESPACES, POLICIES, ACTIONS, RELEASES)
 # Kinds that a cluster may lack. kopf watches them from when they are there.
 OPTIONAL = (HTTP_ROUTES, VIRTUAL_SERVICES, DESTINATION_RULES)
@@ -88,6 +92,8 @@ class Watching:
         self._policy_changed = policy_changed
         self._namespaces = tuple(namespaces)
         self._watches = watches
+        # Object and generation of each policy that releases were looked at for.
+        self._said: dict[str, tuple[str, int | None]] = {}
 
     async def read(self, stop: asyncio.Event) -> None:
         """List everything once: nothing is decided before this.
@@ -132,7 +138,7 @@ class Watching:
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             memories=Forgetful(),
-            settings=settings(CHILDREN, namespaced=bool(self._namespaces)),
+            settings=settings(SELECTORS, namespaced=bool(self._namespaces)),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=self._namespaces,
@@ -186,17 +192,32 @@ class Watching:
             self._enqueue(Key(namespace, obj["spec"]["release"]))
         elif kind is POLICIES:
             self._policy_changed(metadata["name"])
-            self._enqueue_all()
+            if self._says_else(obj):
+                self._enqueue_all()
         elif kind is NAMESPACES:
             for known, name in self._store.names(RELEASES, metadata["name"]):
                 self._enqueue(Key(known, name))
         elif release := (metadata.get("labels") or {}).get(RELEASE_LABEL):
             self._enqueue(Key(namespace, release))
 
+    def _says_else(self, policy: Mapping[str, Any]) -> bool:
+        """Whether a policy says something else than when releases were last looked at for it.
+
+        One of which only the status changed does not; one that is gone says nothing any more.
+        """
+        metadata = policy["metadata"]
+        name, said = metadata["name"], (metadata["uid"], metadata.get("generation"))
+        there = self._store.order(POLICIES, "", name) is not None
+        known = self._said.pop(name, None)
+        if there:
+            self._said[name] = said
+        return not there or known != said
+
     def policies_changed(self) -> None:
         """Look at all policies and releases anew: what policies refer to is not what it was."""
-        for _, name in self._store.names(POLICIES):
-            self._policy_changed(name)
+        for policy in self._store.all(POLICIES):
+            self._policy_changed(policy["metadata"]["name"])
+            self._says_else(policy)
         self._enqueue_all()
 
     def _enqueue_all(self) -> None:
@@ -208,9 +229,8 @@ class Watching:
 
     async def _list(self, kind: Kind, namespace: str | None) -> None:
         mark = self._store.mark()
-        selector = RELEASE_LABEL if kind in CHILDREN else ""
         try:
-            live = await self._api.list(kind, namespace, selector=selector)
+            live = await self._api.list(kind, namespace, selector=SELECTORS.get(kind, ""))
         except NotFound:
             if kind not in OPTIONAL:
                 raise

@@ -24,7 +24,7 @@ def body() -> kopf.Body:
 
 
 def test_no_object_is_copied_to_be_compared_with_what_it_was(body: kopf.Body) -> None:
-    kept = settings([], namespaced=False).persistence
+    kept = settings({}, namespaced=False).persistence
     with pytest.raises(AssertionError, match="copied"):
         copy.deepcopy(dict(body))
     essence = kept.diffbase_storage.build(body=body)
@@ -33,7 +33,7 @@ def test_no_object_is_copied_to_be_compared_with_what_it_was(body: kopf.Body) ->
 
 
 def test_nothing_is_written_to_an_object(body: kopf.Body) -> None:
-    kept = settings([], namespaced=False).persistence
+    kept = settings({}, namespaced=False).persistence
     key, patch = kopf.HandlerId("pods"), kopf.Patch(body=body)
     kept.diffbase_storage.store(body=body, patch=patch, essence=kopf.BodyEssence())
     kept.progress_storage.store(key=key, record={"retries": 1}, body=body, patch=patch)

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 
-from immutablerelease.api.meta import RELEASE_LABEL
+from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL
 from immutablerelease.runtime import watching
 from immutablerelease.runtime.client import (
     ACTIONS,
@@ -101,6 +102,16 @@ async def test_at_the_start_everything_is_read_and_every_release_is_looked_at() 
     assert setting.store.names(CONFIG_MAPS) == []
 
 
+async def test_only_the_service_of_the_release_is_asked_where_it_leads() -> None:
+    setting = Setting()
+    for name, labels in {"shop": {}, "shop-1": {REVISION_LABEL: "shop-1"}}.items():
+        endpoint_slice = make(name, release="shop")
+        endpoint_slice["metadata"]["labels"].update(labels)
+        setting.cluster.put(ENDPOINT_SLICES, endpoint_slice)
+    await setting.watching.fill()
+    assert setting.store.names(ENDPOINT_SLICES) == [("demo", "shop")]
+
+
 async def test_with_namespaces_only_they_are_read_and_what_has_none() -> None:
     setting = Setting(("elsewhere",))
     setting.cluster.put(NAMESPACES, whole("elsewhere"))
@@ -130,6 +141,25 @@ async def test_a_policy_concerns_every_release(setting: Setting) -> None:
     assert await setting.event(POLICIES, whole("signed")) == [SHOP, CART, AWAY]
     assert await setting.event(POLICIES, whole("signed"), "DELETED") == [SHOP, CART, AWAY]
     assert setting.policies == ["signed", "signed"]
+
+
+async def test_a_policy_of_which_only_the_status_changed_concerns_no_release() -> None:
+    setting = Setting()
+    setting.cluster.put(POLICIES, {"metadata": {"name": "signed"}, "spec": {"mode": "Audit"}})
+    await setting.watching.fill()
+
+    async def written(**fields: Any) -> list[Key]:
+        before = setting.cluster.of(POLICIES)[0]
+        return await setting.event(POLICIES, setting.cluster.put(POLICIES, {**before, **fields}))
+
+    assert await written(status={"observedGeneration": 1}) == []
+    assert setting.policies == ["signed", "signed"], "its status may be somebody else's doing"
+    assert await written(spec={"mode": "Enforce"}) == [SHOP, CART, AWAY]
+    assert await written(status={"observedGeneration": 2}) == []
+    gone = setting.cluster.remove(POLICIES, "", "signed")
+    assert await setting.event(POLICIES, gone, "DELETED") == [SHOP, CART, AWAY]
+    again = {"metadata": {"name": "signed"}, "spec": {"mode": "Audit"}}
+    assert await setting.event(POLICIES, setting.cluster.put(POLICIES, again)) == [SHOP, CART, AWAY]
 
 
 async def test_every_policy_is_looked_at_with_every_full_look() -> None:

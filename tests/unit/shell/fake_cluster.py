@@ -324,8 +324,8 @@ class FakeCluster:
                 "name": f"{metadata['name']}-slice",
                 "namespace": metadata["namespace"],
                 "labels": {
+                    **metadata["labels"],
                     "kubernetes.io/service-name": metadata["name"],
-                    RELEASE_LABEL: metadata["labels"][RELEASE_LABEL],
                 },
             },
             "endpoints": endpoints,
@@ -355,6 +355,8 @@ class FakeCluster:
 
 def _matches(obj: Object, key: str, equals: str, value: str) -> bool:
     labels = obj["metadata"].get("labels") or {}
+    if key.startswith("!"):
+        return key[1:] not in labels
     return labels.get(key) == value if equals else key in labels
 
 
