@@ -186,16 +186,15 @@ class Prover:
         return VerdictView("Unknown", reason, message, request.policies, self._clock())
 
     async def _images(self, release: Release) -> tuple[ResolvedImage, ...]:
-        access = await self._access(release)
-        digests: dict[str, str] = {}
-        images = []
-        for job, template in _templates(release):
-            for named in named_images(template):
-                if named.source not in digests:
-                    resolved = await self._verifier.resolve(named.source, access)
-                    digests[named.source] = resolved.image
-                images.append(named.resolved(digests[named.source], job))
-        return tuple(images)
+        named = [(job, image) for job, made in _templates(release) for image in named_images(made)]
+        sources = dict.fromkeys(image.source for _, image in named)
+        # No registry is asked for what names its digest.
+        asks = any("@" not in source for source in sources)
+        access = await self._access(release) if asks else Access()
+        digests = {
+            source: (await self._verifier.resolve(source, access)).image for source in sources
+        }
+        return tuple(image.resolved(digests[image.source], job) for job, image in named)
 
     async def _access(self, release: Release) -> Access:
         namespace = release.metadata.namespace

@@ -212,6 +212,14 @@ async def test_a_pull_secret_that_cannot_be_used_is_passed_over(
     assert scene.verifier.accesses[-1].credentials == (credentials("good"),)
 
 
+async def test_nobody_is_asked_for_credentials_where_no_registry_is(scene: Scene) -> None:
+    scene.api.refuses[SERVICE_ACCOUNTS] = Forbidden("cannot get serviceaccounts")
+    scene.release({"image": f"registry.test/app@{DIGEST}"})
+    await scene.resolve()
+    scene.release({"image": "registry.test/app:v1"})
+    assert (await scene.fail()).reason == "ApiError"
+
+
 async def test_a_namespace_without_its_account_has_the_templates_pull_secrets(
     scene: Scene,
 ) -> None:
