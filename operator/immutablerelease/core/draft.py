@@ -75,6 +75,8 @@ class Draft:
         self.wanted: str | None = None
         # Why the API server refuses to record the revision of the current spec, if it does.
         self.unrecorded: str | None = None
+        # Whether the next decision, which follows at once, tells more of the release than this.
+        self.followed = False
         self.resolve: Resolve | None = None
         self.verify: list[Verify] = []
         self.intents: list[Intent] = []

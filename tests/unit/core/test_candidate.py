@@ -7,12 +7,14 @@ import pytest
 
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.api.strategy import Promotion
+from immutablerelease.core.draft import SOON
 from immutablerelease.core.plan import MoveTraffic, Scale, StartRevision, Verify, WriteReleaseStatus
 from immutablerelease.core.snapshot import Snapshot, VerdictView
 
 from .builders import (
     NOW,
     POLICIES,
+    TEMPLATE_HASH,
     ago,
     failing,
     intents,
@@ -203,6 +205,31 @@ def test_it_is_started_after_its_status_tells_so() -> None:
     assert intents(made, StartRevision) == [StartRevision("new", 2)]
     told = [type(intent) for intent in made.intents]
     assert told.index(StartRevision) > told.index(WriteReleaseStatus)
+
+
+def test_that_it_passed_is_told_of_the_release_unless_more_is_told_at_once() -> None:
+    passed = scene(TESTING, pods("new", 2, passing()))
+    assert intents(plan(passed), WriteReleaseStatus) == []
+    assert plan(passed).wake_at == NOW + SOON
+    for waits in (
+        replace(passed, conflicts=("Service/shop",)),
+        scene(TESTING, pods("new", 2, passing()), spec=MANUAL),
+        scene(TESTING, pods("new", 1, passing()), spec={"preview": 1}),
+        # It was to get the traffic, and is not ready any more.
+        scene(TESTING, pods("new", 2, ready=False), tested_at=ago(1)),
+    ):
+        assert len(intents(plan(waits), WriteReleaseStatus)) == 1
+
+
+def test_what_the_status_of_the_release_remembers_waits_for_nothing() -> None:
+    passed = scene(TESTING, pods("new", 2, passing()))
+    of = passed.release
+    forgotten = replace(of, status=of.status.model_copy(update={"source": None}))
+    spec = passed.revisions["new"].spec
+    named = spec.model_copy(update={"template_hash": TEMPLATE_HASH, "generation": 5})
+    revisions = {**passed.revisions, "new": replace(passed.revisions["new"], spec=named)}
+    made = plan(replace(passed, release=forgotten, revisions=revisions))
+    assert [told.status.source for told in intents(made, WriteReleaseStatus)] == [of.status.source]
 
 
 def test_its_preview_is_small_and_grows_before_it_serves() -> None:

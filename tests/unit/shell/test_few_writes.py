@@ -28,7 +28,8 @@ CREATED = Counter(
         "apply Service": 1,
         # Verified and starting, passed, serving, good.
         "apply ReleaseRevision status": 4,
-        "apply ImmutableRelease status": 3,
+        # Starting, serving: that it passed is outdated at once.
+        "apply ImmutableRelease status": 2,
     }
 )
 # The one before is superseded, scaled to zero and retired.

@@ -144,7 +144,10 @@ def _test(draft: Draft, name: str) -> None:
         draft.change(name, message=AWAITING)
     elif len(serving) < full_size(draft, name):
         draft.change(name, message="passed its probes; growing to full size")
-    elif draft.answers or not draft.settled or not _recorded(draft, name):
+    elif draft.answers or not draft.settled:
+        draft.wake(draft.now + SOON)
+    elif not _recorded(draft, name):
+        draft.followed = True
         draft.wake(draft.now + SOON)
     elif add(draft, name):
         _promote(draft, name)

@@ -10,7 +10,7 @@ from immutablerelease.api.release import ReleasePhase, StepStatus, TrafficShare
 from immutablerelease.api.revision import RevisionPhase
 
 from ..draft import REFUSED, Draft, Told
-from ..plan import Intent, RecordRevision, WriteReleaseStatus, WriteRevisionStatus
+from ..plan import Intent, WriteReleaseStatus, WriteRevisionStatus
 from ..shares import Router, router
 from ..snapshot import Unresolved
 from . import target as targets
@@ -63,12 +63,13 @@ def changed_statuses(draft: Draft) -> Iterator[Intent]:
 
 
 def _outdated_at_once(draft: Draft) -> bool:
-    """Whether the next decision, on a revision that is being recorded, tells more right away.
+    """Whether the next decision tells more right away.
 
-    A revert is not only told but remembered by the status, and waits for nothing.
+    What is not only told but remembered by the status waits for nothing.
     """
-    records = any(isinstance(intent, RecordRevision) for intent in draft.intents)
-    return records and draft.status.revert == draft.snapshot.release.status.revert
+    status, known = draft.status, draft.snapshot.release.status
+    remembered = (status.revert, status.source) == (known.revert, known.source)
+    return draft.followed and remembered and not draft.moved
 
 
 def summarise(draft: Draft) -> Summary:

@@ -89,6 +89,7 @@ def _resolve(draft: Draft) -> None:
     else:
         # What is told of it, and that it is the spec's, is told once it is there.
         draft.do(RecordRevision(name, _spec(draft, resolution)))
+        draft.followed = True
         return
     _remember(draft, name)
 
