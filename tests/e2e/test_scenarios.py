@@ -133,7 +133,8 @@ def test_pods_that_come_and_go_while_they_are_asked_prove_nothing(shop: Shop, wa
         "timeout": "500ms",
         "successThreshold": successes,
     }
-    v2 = shop.when_applied("v2", health=health(probes=[probe]))
+    # Three Pods start one after another before one is left to prove itself.
+    v2 = shop.when_applied("v2", health=health(probes=[probe], progressDeadline="3m"))
     for _ in range(3):
         lost = _asked_pod(shop, v2)
         shop.kube.delete("Pod", lost["metadata"]["name"], shop.namespace)
