@@ -13,7 +13,7 @@ from immutablerelease.api.release import ReleasePhase
 from immutablerelease.api.revision import ContainerEvidence
 from immutablerelease.core.snapshot import PodView
 from immutablerelease.runtime.client import PODS, RELEASES, REVISIONS, Forbidden, Object
-from immutablerelease.runtime.pods import pod_view
+from immutablerelease.runtime.pods import ended, pod_view
 
 from .cluster import Cluster
 from .errors import Complaint
@@ -138,6 +138,6 @@ def _by_revision(pods: Iterable[Object]) -> dict[str, tuple[PodView, ...]]:
     found: dict[str, list[PodView]] = {}
     for pod in sorted(pods, key=lambda obj: str(obj["metadata"]["name"])):
         revision = (pod["metadata"].get("labels") or {}).get(REVISION_LABEL, "")
-        if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+        if not ended(pod):
             found.setdefault(revision, []).append(pod_view(pod))
     return {name: tuple(views) for name, views in found.items()}

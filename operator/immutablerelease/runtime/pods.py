@@ -8,6 +8,17 @@ from immutablerelease.core.snapshot import ContainerView, PodView
 
 Object = Mapping[str, Any]
 
+_ENDED = frozenset({"Succeeded", "Failed"})
+
+
+def ended(obj: Object) -> bool:
+    """Whether none of its containers will ever run again.
+
+    A Pod that was evicted is kept like that until somebody deletes it, whatever the size of its
+    Deployment. https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-garbage-collection
+    """
+    return (obj.get("status") or {}).get("phase") in _ENDED
+
 
 def pod_view(obj: Object) -> PodView:
     """What deciding needs of a Pod."""

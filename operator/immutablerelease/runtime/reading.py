@@ -33,7 +33,7 @@ from .client import (
 )
 from .kept import Kept
 from .key import Key
-from .pods import pod_view
+from .pods import ended, pod_view
 from .store import Store
 from .workloads import daemon_set_view, deployment_view, left_behind
 
@@ -126,7 +126,7 @@ class Reader:
 
         def read(obj: Object) -> tuple[str, PodView] | None:
             revision = obj["metadata"]["labels"].get(REVISION_LABEL)
-            if not revision or obj.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+            if not revision or ended(obj):
                 return None
             view = pod_view(obj)
             if daemon_sets is not None and left_behind(obj, daemon_sets):

@@ -21,7 +21,7 @@ from immutablerelease.traffic.service import newest, read_route, recorded, relea
 from .children import Children
 from .client import PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
 from .gateways import Gateways
-from .pods import pod_view
+from .pods import ended, pod_view
 from .routers import BESIDE, ROUTES
 
 # How often an object is read again whose status changed in the meantime.
@@ -174,6 +174,8 @@ class Routing:
 def _check_pods(snapshot: Snapshot, record: RouteRecord, pods: Iterable[Object]) -> None:
     running: dict[str, list[PodView]] = {}
     for pod in pods:
+        if ended(pod):
+            continue
         revision = pod["metadata"]["labels"].get(REVISION_LABEL, "")
         running.setdefault(revision, []).append(pod_view(pod))
     for revision in receivers(record):

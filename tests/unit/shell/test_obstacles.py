@@ -3,6 +3,7 @@
 import pytest
 
 from immutablerelease.runtime.client import (
+    PODS,
     RELEASES,
     REVISIONS,
     Forbidden,
@@ -124,3 +125,27 @@ async def test_in_a_namespace_that_goes_nothing_is_tried_again_nor_warned_of(
     assert operator.told.results[-1] == "gone"
     assert "error" not in operator.told.results
     assert [record for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+async def test_a_pod_that_was_evicted_long_ago_holds_no_canary_up() -> None:
+    """Nobody deletes it, and it can get no traffic: to wait for it is to wait for ever."""
+    cluster = FakeCluster()
+    canary = {"canary": {"steps": [{"weight": 50, "hold": "5s"}]}}
+    cluster.put(RELEASES, manifest(strategy=canary, keepWarm="0s"))
+    operator = Operator(cluster, Instant())
+    await operator.run(20)
+    first = cluster.serving()
+    cluster.change(template=template("v2"))
+    await operator.run(60)
+    assert cluster.serving() != first
+    labels = cluster.objects[("deployments", "demo", first)]["spec"]["template"]["metadata"][
+        "labels"
+    ]
+    ready = {"type": "Ready", "status": "False", "reason": "PodFailed"}
+    evicted = {"phase": "Failed", "reason": "Evicted", "conditions": [ready]}
+    metadata = {"name": "evicted", "namespace": "demo", "labels": labels}
+    cluster.put(PODS, {"metadata": metadata, "spec": {}, "status": evicted})
+    second = cluster.serving()
+    cluster.change(template=template("v3"))
+    await operator.run(60)
+    assert cluster.serving() not in (first, second)
