@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -27,6 +27,8 @@ from immutablerelease.core.shares import selection
 from immutablerelease.core.snapshot import EVERY, Route, RouteRecord
 
 Object = Mapping[str, Any]
+
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def release_service(
@@ -113,9 +115,27 @@ def read_record(text: str | None) -> RouteRecord | None:
         return None
     try:
         fields = json.loads(text)
-        return RouteRecord(**{**fields, "at": datetime.fromisoformat(fields["at"])})
+        record = RouteRecord(**{**fields, "at": datetime.fromisoformat(fields["at"])})
     except (ValueError, TypeError, KeyError):
         return None
+    return record if _sound(record) else None
+
+
+def _sound(record: RouteRecord) -> bool:
+    """Whether its fields are what they should be; whoever decides relies on it.
+
+    The last years of the calendar are none: nothing can be added to them.
+    """
+    texts: tuple[object, ...] = (record.revision, record.reason, record.message)
+    names: tuple[object, ...] = (record.previous, record.action, record.candidate)
+    shares: tuple[object, ...] = (record.weight, record.mirror)
+    return (
+        record.at.tzinfo is not None
+        and record.at < _LATEST
+        and all(isinstance(text, str) for text in texts)
+        and all(name is None or isinstance(name, str) for name in names)
+        and all(type(share) is int and 0 <= share <= 100 for share in shares)
+    )
 
 
 def recorded(route: Object) -> RouteRecord | None:

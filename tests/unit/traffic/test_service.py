@@ -1,5 +1,6 @@
 """The Service of a release carries where the traffic goes and why, in one object."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +46,33 @@ def test_a_record_survives_the_annotation(
 )
 def test_an_unreadable_record_counts_as_none(text: str | None) -> None:
     assert read_record(text) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"at": "2026-01-01T00:00:00"},
+        {"at": "9999-12-31T23:59:59Z"},
+        {"revision": ["shop-0"]},
+        {"revision": None},
+        {"message": {}},
+        {"reason": 5},
+        {"previous": []},
+        {"action": 7},
+        {"candidate": {}},
+        {"weight": "50"},
+        {"weight": 500},
+        {"weight": True},
+        {"mirror": -1},
+        {"mirror": 0.5},
+    ],
+    ids=str,
+)
+def test_a_record_with_a_field_that_it_cannot_have_counts_as_none(changed: dict[str, Any]) -> None:
+    """To decide by it would fail, each time, and nobody would guard what serves."""
+    fields = json.loads(write_record(RECORD))
+    assert read_record(json.dumps(fields)) == RECORD
+    assert read_record(json.dumps({**fields, **changed})) is None
 
 
 def test_the_selector_names_the_recorded_revision() -> None:
