@@ -1,12 +1,16 @@
 """A gateway in the simulated cluster: what it is told, what it may still do, and what follows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from immutablerelease.api.revision import RevisionPhase
-from immutablerelease.core.plan import MoveTraffic
+from immutablerelease.core.plan import MoveTraffic, Scale
+from immutablerelease.core.snapshot import Route, RouterView
 
+from . import builders
+from .builders import ago, intents, plan, pods, record, release, revision, snapshot, status_of
 from .cluster import Cluster
 from .invariants import Invariants
 from .simulator import Operator
@@ -143,3 +147,50 @@ def test_a_share_that_nobody_can_answer_holds_up_no_way_back(*, gateway: bool) -
     spec = release_spec(gateway=gateway, steps=PAUSES)
     cluster = tell(Story("somebody points the Service at nothing", spec, acts)).cluster
     assert cluster.selected == cluster.revision_of("v1")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"active_since": ago(400)}, {"left_at": ago(300)}],
+    ids=["took over as the last resort", "was tried again since"],
+)
+def test_what_was_sent_requests_without_a_test_drains_while_a_gateway_is_late(
+    told: dict[str, Any],
+) -> None:
+    """A revert to whatever is ready asks for no test, and a retry forgets it: requests came."""
+    traffic = release_spec(gateway=True).traffic
+    at = record("new", at=100.0, previous="other")
+    late = RouterView(record=at, accepted=True, proven=False)
+    seen = snapshot(
+        release(traffic=traffic, keep_warm=0.0),
+        revision("older", RevisionPhase.FAILED, **told),
+        revision("new", number=3, active_since=ago(100), good_since=ago(50)),
+        route=Route(at, "new", router=late),
+        running={
+            "older": pods("older", 2, builders.passing()),
+            "new": pods("new", 2, builders.passing()),
+        },
+    )
+    assert [intent for intent in intents(plan(seen), Scale) if intent.revision == "older"] == []
+
+
+def test_what_is_tried_again_says_what_its_pods_are_kept_for() -> None:
+    """As long as a gateway may send requests to Pods that crash they stay, and no attempt begins."""
+    at = record("old", "Reverted", at=100.0, previous="new")
+    late = RouterView(record=at, accepted=True, proven=False, message="an address is late")
+    seen = snapshot(
+        release(traffic=release_spec(gateway=True).traffic),
+        revision("old", active_since=ago(100), good_since=ago(50)),
+        revision("new", RevisionPhase.PENDING, number=2, left_at=ago(100), last_action="uid-retry"),
+        route=Route(at, "old", router=late),
+        running={
+            "old": pods("old", 2, builders.passing()),
+            "new": pods("new", 2, ready=False, restarts=3, waiting="CrashLoopBackOff"),
+        },
+    )
+    told = status_of(plan(seen), "new", seen)
+    assert told.phase is RevisionPhase.PENDING
+    assert told.message == (
+        "waiting for Pods of its last attempt to be gone, "
+        "and these for the gateway: an address is late"
+    )

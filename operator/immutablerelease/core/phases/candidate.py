@@ -66,10 +66,16 @@ def _start(draft: Draft, name: str) -> None:
     """Begin, unless Pods of a failed attempt are still there to fail this one too."""
     leaving = desired(draft, name) == 0 or drains(draft, name)
     if leaving and draft.pods(name) and broken(draft, name) is not None:
+        draft.change(name, message=_still_there(draft))
         return
     draft.change(
         name, phase=RevisionPhase.STARTING, started_at=draft.now, message="starting its Pods"
     )
+
+
+def _still_there(draft: Draft) -> str:
+    message = "waiting for Pods of its last attempt to be gone"
+    return message if in_effect(draft) else f"{message}, and these for {awaited(draft)}"
 
 
 def _failure(draft: Draft, name: str) -> tuple[str, str] | None:

@@ -144,8 +144,9 @@ def drains(draft: Draft, name: str) -> bool:
     left = record is not None and record.previous == name
     if left and record is not None and not draft.elapsed(record.at, DRAIN):
         return True
-    # What was never tested was never sent a request.
-    return (left or status.tested_at is not None) and _lags(draft)
+    # A revert may go to what was not tested, and what is tried again was not tested since.
+    sent = left or (status.tested_at or status.active_since or status.left_at) is not None
+    return sent and _lags(draft)
 
 
 def _lags(draft: Draft) -> bool:
