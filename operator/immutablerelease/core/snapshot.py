@@ -135,6 +135,8 @@ class Route:
     leftover: bool = False
     # Whether the Service has an older record than what a router goes by.
     behind: bool = False
+    # Revisions that a mesh was told of, be it that the release asks for it no more.
+    meshed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -195,6 +195,7 @@ class Observer:
             router=self._view(key, snapshot, asked) if asked is not None else RouterView(),
             leftover=left,
             behind=record != snapshot.route.record,
+            meshed=frozenset(self._beside(Router.ISTIO, key)),
         )
 
     def _view(self, key: Key, snapshot: Snapshot, asked: Router) -> RouterView:

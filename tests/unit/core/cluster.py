@@ -41,6 +41,7 @@ from .objects import (
     ReleaseBody,
     ServiceBody,
     Stored,
+    routed,
 )
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -249,7 +250,8 @@ class Cluster(ApiServer):
         self.now += timedelta(seconds=seconds)
         self._collect_garbage()
         self._run_endpoints()
-        self.edge.mesh = self.spec.traffic.istio is not None
+        if routed(self.spec):
+            self.edge.mesh = self.spec.traffic.istio is not None
         self.edge.tick(self)
         for stored in self.all("Deployment"):
             self._run_deployment(stored)
@@ -261,6 +263,7 @@ class Cluster(ApiServer):
             *self.all("Deployment"),
             *self.all("RevisionService"),
             *self.all("Budget"),
+            *self.all("DestinationRule"),
         ]:
             if self.find("Revision", stored.name) is None:
                 self.delete(stored.kind, stored.name)

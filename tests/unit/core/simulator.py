@@ -387,6 +387,7 @@ class Operator:
             untouched=body.untouched,
             router=router,
             leftover=http is not None and not asked,
+            meshed=frozenset(stored.name for stored in self._of("DestinationRule")),
             behind=record != body.record,
         )
 

@@ -173,6 +173,11 @@ def by_gateway(*, asked: bool) -> Act:
     return lambda operator: operator.cluster.change(traffic=traffic)
 
 
+def without_router() -> Act:
+    """Somebody takes the router out of the manifest, whichever it is."""
+    return by_gateway(asked=False)
+
+
 def weights_changed() -> Act:
     """Somebody makes the HTTPRoute send all requests to nothing."""
     return lambda operator: operator.cluster.tamper_weights(None)

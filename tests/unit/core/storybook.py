@@ -33,6 +33,7 @@ from .stories import (
     verified_every,
     wait,
     weights_changed,
+    without_router,
 )
 
 REPLACED = Story(
@@ -141,6 +142,15 @@ ISTIO_REVERTED = Story(
     "a version fails in a mesh right after it got a share",
     release_spec(istio=True, steps=PAUSES, replicas=4, keep_warm=2.0),
     ((wait, 45), (deploy("v2"), 60), (turn("v2", probe_passes=False), 40)),
+)
+ISTIO_TAKEN_OUT = Story(
+    "Istio is taken out of the manifest right after a version lost its share in the mesh",
+    release_spec(istio=True, steps=PAUSES, replicas=4, keep_warm=2.0),
+    (
+        (wait, 45),
+        (deploy("v2"), 60),
+        (both(turn("v2", probe_passes=False), passing(5), without_router()), 40),
+    ),
 )
 ISTIO_LEFT_COLD = Story(
     "what was left in a mesh is not kept warm for as long as its proxies may take",
@@ -454,6 +464,7 @@ STORIES = (
     ISTIO,
     ISTIO_CANARY,
     ISTIO_REVERTED,
+    ISTIO_TAKEN_OUT,
     ISTIO_LEFT_COLD,
     CANARY_REVERTED,
     CANARY_CRASHES,

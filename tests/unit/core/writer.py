@@ -91,10 +91,18 @@ class Writer:
         """Written first where it is asked for; an end right after it is caught up with."""
         if not by_weight(self._snapshot.release):
             return []
+        subsets = self._subsets(record) if self._snapshot.release.spec.traffic.istio else []
         ports = backend_ports(self._snapshot, record)
         written = self._put("HTTPRoute", HttpRouteBody(record, drained=drained, ports=ports))
         self._operator.between()
-        return [written]
+        return [*subsets, written]
+
+    def _subsets(self, record: RouteRecord) -> list[Stored]:
+        named = {record.revision, record.candidate, record.previous} - {None}
+        there = [
+            name for name in sorted(named, key=str) if self._cluster.find("Revision", str(name))
+        ]
+        return [self._create("DestinationRule", str(name), None) for name in there]
 
     def _put(self, kind: str, body: Any) -> Stored:
         if self._cluster.find(kind, NAME) is None:

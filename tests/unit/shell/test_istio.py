@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.api.meta import ROUTE_ANNOTATION
+from immutablerelease.api.meta import REVISION_LABEL, ROUTE_ANNOTATION
 from immutablerelease.core.phases.sharing import SETTLE
 from immutablerelease.runtime.client import (
     ACTIONS,
     DESTINATION_RULES,
+    PODS,
     RELEASES,
     REVISIONS,
     VIRTUAL_SERVICES,
@@ -79,6 +80,11 @@ class World:
     def phase(self, version: str) -> str:
         name = self.revision(version)
         return str(self.cluster.objects[("releaserevisions", "demo", name)]["status"]["phase"])
+
+    def pods(self, version: str) -> int:
+        """How many Pods a version has."""
+        labels = [obj["metadata"]["labels"] for obj in self.cluster.of(PODS)]
+        return [one[REVISION_LABEL] for one in labels].count(self.revision(version))
 
     def writes(self) -> list[str]:
         """Those of the route, in turn; making the Service of a revision is none."""
@@ -329,6 +335,31 @@ async def test_istio_that_is_not_asked_for_any_more_is_cleared_away(world: World
     # A proxy that is late still looks for it; it goes with its revision.
     assert world.subsets() == {"v1"}
     assert world.cluster.serving() == world.revision("v1")
+
+
+async def test_what_proxies_may_still_send_requests_to_keeps_its_pods_once_istio_is_taken_out(
+    world: World,
+) -> None:
+    """They take as long to hear that the VirtualService is gone as to hear of another one."""
+    world.cluster.change(keepWarm="0s")
+    await world.run(30)
+    first = world.revision("v1")
+    world.deploy("v2")
+    while world.cluster.serving() == first:
+        await world.run(1)
+    world.outside.failing.add(world.revision("v2"))
+    await world.run(2)
+    assert world.cluster.serving() == first
+    world.cluster.change(traffic={})
+    await world.run(1)
+    assert world.route is None
+    gone = world.outside.now
+    for _ in range(60):
+        if not world.pods("v2"):
+            break
+        await world.run(1)
+    kept = (world.outside.now - gone).total_seconds()
+    assert SETTLE - 2 <= kept <= SETTLE + 2
 
 
 async def test_from_one_router_to_the_other_both_lead_there_before_the_old_one_goes(

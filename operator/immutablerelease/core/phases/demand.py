@@ -14,7 +14,7 @@ from ..draft import IN_FLIGHT, Draft
 from ..shares import by_weight
 from ..signals import Verdict
 from . import target as targets
-from .sharing import in_effect
+from .sharing import SETTLE, in_effect
 
 # A revision that lost the traffic keeps its Pods at least this long: connections and routing
 # tables of nodes go on naming them for a moment.
@@ -138,15 +138,24 @@ def awaiting_promotion(draft: Draft, name: str) -> bool:
 def drains(draft: Draft, name: str) -> bool:
     """Whether it lost the traffic a moment ago, or some may still come."""
     status, record = draft.revisions[name], draft.record or draft.snapshot.route.record
-    if status.left_at is not None and not draft.elapsed(status.left_at, DRAIN):
+    drain = _drain(draft, name)
+    if status.left_at is not None and not draft.elapsed(status.left_at, drain):
         return True
     # Its status may not tell of it: the operator ended before, or somebody deleted it meanwhile.
     left = record is not None and record.previous == name
-    if left and record is not None and not draft.elapsed(record.at, DRAIN):
+    if left and record is not None and not draft.elapsed(record.at, drain):
         return True
     # A revert may go to what was not tested, and what is tried again was not tested since.
     sent = left or (status.tested_at or status.active_since or status.left_at) is not None
     return sent and _lags(draft)
+
+
+def _drain(draft: Draft, name: str) -> float:
+    """What a mesh was told of may get requests for as long as its proxies take to be told else.
+
+    Also when the mesh is not asked for any more: nobody can say that they know of it.
+    """
+    return max(DRAIN, SETTLE) if name in draft.snapshot.route.meshed else DRAIN
 
 
 def _lags(draft: Draft) -> bool:
@@ -173,7 +182,8 @@ def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
 def _draining(draft: Draft, name: str) -> int:
     """What never served alone keeps the Pods that it has; the rest is kept at full size."""
     status = draft.revisions[name]
-    if status.active_since and status.left_at and not draft.elapsed(status.left_at, DRAIN):
+    left_at, drain = status.left_at, _drain(draft, name)
+    if status.active_since and left_at and not draft.elapsed(left_at, drain):
         return draft.replicas(name)
     return _left(draft, name)
 
