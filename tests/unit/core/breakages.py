@@ -265,8 +265,8 @@ BREAKAGES = (
         "the candidate of a canary is made smaller than what its share needs",
         CANARY,
         demand.desired,
-        "if testing:\n            return testing",
-        "if testing:\n            return 0",
+        "return max(testing, _carrying(draft, name, draft.record.weight))",
+        "return 0",
     ),
     Breakage(
         4,

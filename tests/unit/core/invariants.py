@@ -4,6 +4,7 @@ What is checked is the truth of the simulated cluster, or the snapshot read by r
 here; nothing of the core is asked whether it was right.
 """
 
+import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -79,7 +80,7 @@ class Invariants:
         self.steps: dict[str, int] = {}
 
     def forget(self, name: str) -> None:
-        """Somebody deleted a revision and all that was known of it."""
+        """A revision was deleted and all that was known of it."""
         self.reverted.discard(name)
         self.left.pop(name, None)
 
@@ -265,6 +266,8 @@ class Invariants:
         elif isinstance(intent, DeleteRevision):
             require(2, intent.name != self.cluster.selected, f"{intent.name} serves and goes")
             self._scales(snapshot, intent.name, 0)
+            # Beyond the limit of the history that it failed is forgotten with it.
+            self.forget(intent.name)
         elif isinstance(intent, WriteRevisionStatus):
             self._remembers(snapshot, intent)
 
@@ -482,6 +485,7 @@ class Invariants:
         serves = serves or name == self.cluster.selected
         require(2, not serves, f"{name} serves and shrinks to {replicas}")
         if record is not None and name == record.candidate and replicas > 0:
+            self._carries(snapshot, name, replicas)
             return
         self._unreached(snapshot, name)
         named = {pod.name for pod in snapshot.pods.get(name, ())} & snapshot.route.endpoints
@@ -498,13 +502,26 @@ class Invariants:
             told = f"left {left:%X}, now {self.cluster.now:%X}, {status.phase}, {status.left_at}"
             require(2, over, f"{name} shrinks to {replicas} inside of its keepWarm ({told})")
 
+    def _carries(self, snapshot: Snapshot, name: str, replicas: int) -> None:
+        """What gets a share by weight keeps the Pods for it until requests go by another."""
+        if not by_weight(snapshot.release):
+            return
+        written = [self.cluster.http_route, *self.cluster.edge.programmed()]
+        shares = [
+            body.record.weight
+            for body in written
+            if body is not None and not body.leads and body.record.candidate == name
+        ]
+        needed = math.ceil(snapshot.release.spec.replicas * max(shares, default=0) / 100)
+        require(2, replicas >= needed, f"{name} shrinks to {replicas} and its share needs {needed}")
+
     def _unreached(self, snapshot: Snapshot, name: str) -> None:
         """What a gateway sends requests to, or may begin to, is not made smaller.
 
         Where it is not asked for any more nobody knows what it does; it has as long as a drain.
         """
         edge, written = self.cluster.edge, self.cluster.http_route
-        if not by_weight(snapshot.release) and self.torn_out:
+        if self.torn_out and (not by_weight(snapshot.release) or snapshot.route.record is None):
             return
         require(2, not edge.sends(name), f"the gateway sends requests to {name}, and it shrinks")
         told = written is not None and not written.leads and name in written.receivers

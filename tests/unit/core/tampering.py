@@ -1,14 +1,30 @@
 """What users change in a spec, and what vandals change behind the operator's back."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from immutablerelease.api.release import Guard, OnFailure
+from immutablerelease.api.strategy import Promotion
 
 from .cluster import Cluster
+from .stage import BAKE, PAUSES, STEPS, release_spec
 
 
 def _guard(on_failure: OnFailure) -> Callable[[Cluster], None]:
     return lambda cluster: cluster.change(guard=Guard(on_failure=on_failure))
+
+
+def _strategy(**how: Any) -> Callable[[Cluster], None]:
+    """Another way for the traffic to move; what cannot be copied without a router is not."""
+
+    def change(cluster: Cluster) -> None:
+        cluster.change(strategy=release_spec(**how).strategy)
+
+    return change
+
+
+def _health(**fields: object) -> Callable[[Cluster], None]:
+    return lambda cluster: cluster.change(health=cluster.spec.health.model_copy(update=fields))
 
 
 def _set(**fields: object) -> Callable[[Cluster], None]:
@@ -26,6 +42,14 @@ CHANGES: Mapping[str, Callable[[Cluster], None]] = {
     "revert": _guard(OnFailure.REVERT),
     "keep nothing warm": _set(keep_warm=0.0),
     "keep warm": _set(keep_warm=30.0),
+    "move at once": _strategy(),
+    "move at once by hand": _strategy(promotion=Promotion.MANUAL, preview=1),
+    "move in steps": _strategy(steps=STEPS),
+    "move in steps by hand": _strategy(steps=PAUSES),
+    "move in one small step": _strategy(steps=({"weight": 5, "pause": True},)),
+    "count as good at once": _health(bake=0.0),
+    "count as good later": _health(bake=BAKE),
+    "remember nothing": _set(history_limit=0),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 from immutablerelease.api.action import ActionKind
 from immutablerelease.api.release import ReleaseStatus
 from immutablerelease.api.revision import RevisionPhase
+from immutablerelease.api.strategy import Promotion
 from immutablerelease.core.snapshot import EVERY, RouteRecord
 
 from .cluster import Behaviour, Cluster
@@ -255,3 +256,55 @@ def test_scaling_in_the_middle_scales_both() -> None:
     stage.wait(10)
     assert stage.cluster.get("Deployment", stage.name("v1")).body.replicas == 6
     assert stage.cluster.get("Deployment", stage.name("v2")).body.replicas == 6
+
+
+def _changed(stage: Stage, **how: Any) -> None:
+    stage.cluster.change(strategy=release_spec(**how).strategy)
+
+
+def test_steps_that_are_changed_to_fewer_are_taken_from_the_first() -> None:
+    """Whoever wants a smaller share in the middle gets that, and not all the traffic."""
+    stage = _stage(steps=PAUSES)
+    stage.until(lambda: stage.at(50))
+    _changed(stage, steps=({"weight": 20, "pause": True},))
+    stage.until(lambda: stage.at(20))
+    stage.wait(60)
+    assert stage.phase("v1") is RevisionPhase.ACTIVE
+    stage.cluster.act(ActionKind.PROMOTE)
+    stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE)
+
+
+def test_a_share_is_given_back_when_the_release_is_to_move_at_once_by_hand() -> None:
+    stage = _stage(steps=PAUSES)
+    stage.until(lambda: stage.at(50))
+    _changed(stage, promotion=Promotion.MANUAL, preview=1)
+    stage.wait(5)
+    assert (stage.cluster.selected, stage.record.weight) == (stage.name("v1"), 0)
+    assert len(stage.cluster.pods(stage.name("v2"))) == 1
+    stage.cluster.act(ActionKind.PROMOTE)
+    stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"promotion": Promotion.MANUAL, "preview": 1},
+        {"steps": ({"weight": 5, "pause": True},)},
+        {"steps": ({"weight": 5}, {"weight": 5, "pause": True})},
+    ],
+    ids=["at once by hand", "one small step", "smaller steps"],
+)
+def test_a_gateway_that_is_late_sends_a_share_to_as_many_pods_as_it_takes(
+    how: dict[str, Any],
+) -> None:
+    stage = _stage(steps=PAUSES, gateway=True)
+    stage.until(lambda: stage.at(50))
+    assert len(stage.cluster.pods(stage.name("v2"))) == 2
+    stage.cluster.edge.stuck = True
+    _changed(stage, **how)
+    stage.wait(10)
+    assert stage.record.weight < 50
+    assert len(stage.cluster.pods(stage.name("v2"))) == 2
+    stage.cluster.edge.heal()
+    stage.wait(10)
+    assert len(stage.cluster.pods(stage.name("v2"))) == 1

@@ -240,3 +240,18 @@ def test_frozen_copies_that_nobody_names_are_deleted() -> None:
     assert intents(plan(scene(other, frozen=frozen)), DeleteFrozen) == [
         DeleteFrozen("Secret", "app-2")
     ]
+
+
+def test_what_a_route_may_still_name_is_not_forgotten() -> None:
+    """Also without Pods: what routes to a Service that is gone answers with errors."""
+    left = revision("left", RevisionPhase.FAILED, number=1)
+    serving = revision("new", number=2, active_since=ago(5))
+    running = {"new": pods("new", 2, passing())}
+
+    def forgotten(seconds: float) -> list[str]:
+        at = record("new", at=seconds, previous="left")
+        seen = snapshot(release(history=0), left, serving, route=Route(at, "new"), running=running)
+        return [intent.name for intent in intents(plan(seen), DeleteRevision)]
+
+    assert forgotten(5) == []
+    assert forgotten(11) == ["left"]

@@ -20,12 +20,13 @@ from .demand import (
     held,
     may_promote,
     next_step,
+    overtaken,
     size,
 )
 from .guard import take_charge
 from .route import PROMOTED, settle
-from .sharing import broken, in_effect, shares
-from .shifting import add, awaited, shift
+from .sharing import broken, in_effect, shares, suspend
+from .shifting import add, awaited, begin, shift
 from .verified import proven
 
 AWAITING = "passed its probes and waits for a ReleaseAction Promote"
@@ -53,6 +54,10 @@ def advance(draft: Draft) -> None:
     # What has a share was looked at already, by the light of what serves.
     if not shares(draft, name) and (failure := _failure(draft, name)) is not None:
         _fail(draft, name, *failure)
+        return
+    if overtaken(draft, name):
+        # The steps were changed meanwhile: it has taken none of them.
+        begin(draft, name)
         return
     if draft.revisions[name].phase is RevisionPhase.STARTING:
         _await_ready(draft, name)
@@ -143,6 +148,8 @@ def _test(draft: Draft, name: str) -> None:
         draft.tell(EventType.NORMAL, "Tested", f"{name} passed its probes", name)
     if next_step(draft, name) is not None:
         _shift(draft, name)
+    elif not may_promote(draft, name) and _gets_requests(draft, name):
+        _take_share(draft, name)
     elif not may_promote(draft, name):
         if _recorded(draft, name) and draft.settled and not draft.answers:
             # A preview is looked at before somebody gives the word.
@@ -157,6 +164,18 @@ def _test(draft: Draft, name: str) -> None:
         draft.wake(draft.now + SOON)
     elif add(draft, name):
         _promote(draft, name)
+
+
+def _gets_requests(draft: Draft, name: str) -> bool:
+    record = draft.record
+    return record is not None and record.candidate == name and record.weight + record.mirror > 0
+
+
+def _take_share(draft: Draft, name: str) -> None:
+    """The steps that it had its share from are no part of the strategy any more."""
+    record = draft.record
+    if record is not None and draft.serving(record.revision):
+        suspend(draft, record, f"{name} waits for somebody's word, and gets no traffic before")
 
 
 def _shift(draft: Draft, name: str) -> None:

@@ -33,7 +33,7 @@ def desired(draft: Draft, name: str) -> int:
     testing = size(draft, name) if _testing(draft, name) else 0
     if draft.record is not None and name == draft.record.candidate:
         if testing:
-            return testing
+            return max(testing, _carrying(draft, name, draft.record.weight))
         if draft.record.weight > 0:
             # Its share cannot be taken back as long as nothing else answers.
             return _left(draft, name)
@@ -94,6 +94,15 @@ def _nobody_answers(draft: Draft, active: str) -> bool:
         return False
     failing = draft.health is not None and draft.health.verdict is Verdict.FAILING
     return failing or draft.replicas(active) == 0
+
+
+def overtaken(draft: Draft, name: str) -> bool:
+    """Whether there are fewer steps than a candidate is at, and they are not those that it took."""
+    status, record = draft.revisions[name], draft.record
+    if not steps(draft) or status.step < len(steps(draft)) or status.approved:
+        return False
+    weight = record.weight if record is not None and record.candidate == name else 0
+    return status.step_at is not None or weight not in (0, steps(draft)[-1].weight)
 
 
 def held(draft: Draft, name: str) -> bool:
@@ -177,6 +186,18 @@ def _step_size(draft: Draft, name: str, step: CanaryStep) -> int:
     if part >= whole:
         return full
     return min(full, max(1, math.ceil(full * part / whole)))
+
+
+def _carrying(draft: Draft, name: str, weight: int) -> int:
+    """Pods that a share by weight needs, whatever the strategy asks for by now.
+
+    While a router is late it may go by a larger one.
+    """
+    if not by_weight(draft.snapshot.release):
+        return 0
+    if not in_effect(draft):
+        return _left(draft, name)
+    return min(_left(draft, name), math.ceil(full_size(draft, name) * weight / 100))
 
 
 def _draining(draft: Draft, name: str) -> int:

@@ -9,6 +9,7 @@ from immutablerelease.api.revision import RevisionPhase
 from ..draft import IN_FLIGHT, Draft
 from ..plan import DeleteAction, DeleteFrozen, DeleteRevision
 from . import target as targets
+from .demand import drains
 
 # Answered actions of one release that are kept.
 ANSWERED_KEPT = 20
@@ -55,9 +56,9 @@ def _kept(draft: Draft) -> set[str]:
 
 
 def _occupied(draft: Draft, name: str) -> bool:
-    """Whether it still has Pods, or should have: then it is not history yet."""
+    """Whether it still has Pods, or should have, or is named by a route: it is not history yet."""
     deployment = draft.deployment(name)
-    if deployment is not None and deployment.replicas > 0:
+    if (deployment is not None and deployment.replicas > 0) or drains(draft, name):
         return True
     return draft.revisions[name].phase is RevisionPhase.SUPERSEDED
 

@@ -35,7 +35,7 @@ def retreat(draft: Draft) -> None:
         _revert(draft, name, "NoReadyPods", f"no Pod of {name} is ready")
     elif not draft.serving(name) and draft.serving(record.revision):
         # A router would go on sending requests to nobody; whether it failed is seen later.
-        _suspend(draft, record, f"no Pod of {name} is ready")
+        suspend(draft, record, f"no Pod of {name} is ready")
 
 
 def reroute(draft: Draft) -> None:
@@ -50,7 +50,7 @@ def reroute(draft: Draft) -> None:
     if draft.moved or draft.route_taken or not draft.serving(record.revision):
         return
     if _uncarried(draft):
-        _suspend(draft, record, "something else carries the traffic by now")
+        suspend(draft, record, "something else carries the traffic by now")
 
 
 def _uncarried(draft: Draft) -> bool:
@@ -61,7 +61,7 @@ def _uncarried(draft: Draft) -> bool:
     return route.leftover and route.selected != EVERY
 
 
-def _suspend(draft: Draft, record: RouteRecord, why: str) -> None:
+def suspend(draft: Draft, record: RouteRecord, why: str) -> None:
     """All traffic to what serves; the candidate keeps its place and its step."""
     name = record.candidate or ""
     draft.move(replace(record, weight=0, mirror=0, at=draft.now))

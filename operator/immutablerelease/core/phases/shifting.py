@@ -26,7 +26,8 @@ def shift(draft: Draft, name: str) -> tuple[str, str] | None:
         # A status that was lost on the way is caught up with.
         draft.change(name, phase=RevisionPhase.SHIFTING)
     if not _begun(draft, name):
-        _begin(draft, name)
+        # It lost its share on the way.
+        begin(draft, name)
     elif failure := _unreachable(draft, name, active, step):
         return failure
     elif not _recorded(draft, name, step):
@@ -73,8 +74,8 @@ def _begun(draft: Draft, name: str) -> bool:
     return known or (status.step == 0 and status.step_at is None)
 
 
-def _begin(draft: Draft, name: str) -> None:
-    """From the first step, since it lost its share on the way."""
+def begin(draft: Draft, name: str) -> None:
+    """From the first step."""
     draft.change(name, step=0, step_at=None, approved_step=None, started_at=draft.now)
     draft.wake(draft.now + SOON)
 
