@@ -112,6 +112,10 @@ class RouterView:
     lacking: frozenset[str] = frozenset()
     # What is missing, for a message.
     message: str = ""
+    # What the API server said when it refused what is to be written, if it did last time.
+    refused: str = ""
+    # Whether it is too early to try that again.
+    held: bool = False
 
 
 @dataclass(frozen=True)

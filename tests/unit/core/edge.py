@@ -42,6 +42,8 @@ class Edge:
     gone_at: datetime | None = None
     _proxies: list[HttpRouteBody | None] = field(default_factory=lambda: [None, None])
     _seen: tuple[HttpRouteBody | None, datetime] | None = None
+    # What was written and when, from what they were to take up last.
+    _written: list[tuple[HttpRouteBody | None, datetime]] = field(default_factory=list)
 
     @property
     def routes(self) -> RouteRecord | None:
@@ -64,15 +66,18 @@ class Edge:
             self.gone_at = api.now
         if self._seen is None or self._seen[0] != body:
             self._seen = (body, api.now)
+            self._written.append(self._seen)
         forgets = MESH_LAG if self.mesh else FORGETS
         if self.gone_at is not None and api.now >= self.gone_at + forgets:
             self._proxies = [None, None]
-        due = self._seen[1] + (MESH_LAG if self.mesh else LAG)
-        if self.stuck or (self.refuses and body is not None) or api.now < due:
+        due = api.now - (MESH_LAG if self.mesh else LAG)
+        taken_up = [written for written, at in self._written if at <= due]
+        if self.stuck or (self.refuses and body is not None) or not taken_up:
             return
-        self._proxies[0] = body
+        self._written = self._written[len(taken_up) - 1 :]
+        self._proxies[0] = taken_up[-1]
         if not self.behind:
-            self._proxies[1] = body
+            self._proxies[1] = taken_up[-1]
 
     def programmed(self) -> list[HttpRouteBody]:
         """What the proxies route by, each by its own."""

@@ -357,7 +357,8 @@ class Invariants:
         stays = before is not None and before.revision == record.revision
         if before is not None and before.weight > 0 and before.candidate == record.revision:
             # It has a share, and nothing else answers.
-            stays = stays or not self.cluster.serving(before.revision)
+            known_pods = snapshot.pods.get(before.revision, ())
+            stays = stays or not any(pod.serving for pod in known_pods)
         known = snapshot.revisions[record.revision].status
         serves = known.phase is RevisionPhase.ACTIVE
         require(1, stays or serves or known.refusal is None, f"{record.revision} is refused by now")

@@ -175,7 +175,7 @@ def test_what_was_sent_requests_without_a_test_drains_while_a_gateway_is_late(
 
 
 def test_what_is_tried_again_says_what_its_pods_are_kept_for() -> None:
-    """As long as a gateway may send requests to Pods that crash they stay, and no attempt begins."""
+    """While a gateway may send requests to Pods that crash they stay, and no attempt begins."""
     at = record("old", "Reverted", at=100.0, previous="new")
     late = RouterView(record=at, accepted=True, proven=False, message="an address is late")
     seen = snapshot(
@@ -193,4 +193,26 @@ def test_what_is_tried_again_says_what_its_pods_are_kept_for() -> None:
     assert told.message == (
         "waiting for Pods of its last attempt to be gone, "
         "and these for the gateway: an address is late"
+    )
+
+
+def test_a_mesh_that_is_put_in_has_its_time_from_then_on() -> None:
+    """What was written long ago to something else is no news to nobody but its proxies."""
+    traffic = release_spec(istio=True).traffic
+    at = record("old", at=3000.0, candidate="new")
+    seen = snapshot(
+        release(traffic=traffic),
+        revision("old", active_since=ago(3000), good_since=ago(2000)),
+        revision("new", RevisionPhase.TESTING, number=2, started_at=ago(30), tested_at=ago(20)),
+        route=Route(at, "old", leftover=True),
+        running={
+            "old": pods("old", 2, builders.passing()),
+            "new": pods("new", 2, builders.passing()),
+        },
+    )
+    (move,) = intents(plan(seen), MoveTraffic)
+    assert (move.record.revision, move.record.candidate, move.record.at) == (
+        "old",
+        "new",
+        builders.NOW,
     )

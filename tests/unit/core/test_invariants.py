@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from immutablerelease.api.action import ActionKind
+from immutablerelease.api.release import ReleaseSpec
 from immutablerelease.api.strategy import Promotion
 
 from .cluster import Behaviour, Cluster
@@ -51,18 +52,26 @@ LOSSY = Faults(lose=0.3, delay=0.3, repeat=0.2)
 ROUGH = Faults(lose=0.1, delay=0.3, repeat=0.1, fail=0.15, lose_answer=0.1, crash=0.1)
 DEADLY = Faults(crash=0.4)
 
-# Steps, none for a release that is blue-green, and whether a gateway is asked for.
-CARRIED = [
-    ((), False),
-    (STEPS, False),
-    (PAUSES, False),
-    ((), True),
-    (STEPS, True),
-    (PAUSES, True),
-    (MIRRORED, True),
+GATEWAY, ISTIO = "gateway", "istio"
+# Steps, none for a release that is blue-green, and which router is asked for.
+CARRIED: list[tuple[Any, str]] = [
+    ((), ""),
+    (STEPS, ""),
+    (PAUSES, ""),
+    ((), GATEWAY),
+    (STEPS, GATEWAY),
+    (PAUSES, GATEWAY),
+    (MIRRORED, GATEWAY),
+    ((), ISTIO),
+    (STEPS, ISTIO),
+    (PAUSES, ISTIO),
 ]
 
 DELETED = ["Deployment", "RevisionService", "Budget", "Revision", "Service", "HTTPRoute"]
+
+
+def _carried_by(router: str) -> ReleaseSpec:
+    return release_spec(gateway=router == GATEWAY, istio=router == ISTIO)
 
 
 class ReleaseMachine(RuleBasedStateMachine):
@@ -82,14 +91,13 @@ class ReleaseMachine(RuleBasedStateMachine):
         manual: bool,
         preview: int | None,
         probed: bool,
-        carried: tuple[Any, bool],
+        carried: tuple[Any, str],
         faults: Faults,
     ) -> None:
-        steps, gateway = carried
+        steps, self.router = carried
         promotion = Promotion.MANUAL if manual else Promotion.AUTOMATIC
-        spec = release_spec(
-            promotion=promotion, preview=preview, probed=probed, steps=steps, gateway=gateway
-        )
+        spec = release_spec(promotion=promotion, preview=preview, probed=probed, steps=steps)
+        spec = spec.model_copy(update={"traffic": _carried_by(self.router).traffic})
         self.cluster = Cluster(spec)
         self.checks = Invariants(self.cluster)
         self.operator = Operator(self.cluster, seed, self.checks)
@@ -248,7 +256,9 @@ class ReleaseMachine(RuleBasedStateMachine):
         seconds=st.integers(0, 25),
     )
     def gateway_is_in_trouble(self, what: str, seconds: int) -> None:
-        setattr(self.cluster.edge, what, True)
+        """Proxies of a mesh are never late for longer than they are given."""
+        if not self.cluster.edge.mesh or what in ("refuses", "silent"):
+            setattr(self.cluster.edge, what, True)
         self._wait(seconds)
 
     @rule(seconds=st.integers(0, 6))
@@ -263,8 +273,9 @@ class ReleaseMachine(RuleBasedStateMachine):
             self._wait(seconds)
 
     @rule(asked=st.booleans(), seconds=st.integers(0, 12))
-    def ask_for_a_gateway(self, asked: bool, seconds: int) -> None:
-        self.cluster.change(traffic=release_spec(gateway=asked).traffic)
+    def ask_for_a_router(self, asked: bool, seconds: int) -> None:
+        router = (self.router or GATEWAY) if asked else ""
+        self.cluster.change(traffic=_carried_by(router).traffic)
         if not asked and self.cluster.spec.strategy == release_spec(steps=MIRRORED).strategy:
             # Without a gateway nothing can be copied: the manifest would be refused.
             self.cluster.change(strategy=release_spec(steps=STEPS).strategy)

@@ -58,6 +58,9 @@ def restore(draft: Draft) -> None:
     if not all(draft.serving(name) for name in receivers(record)):
         # What cannot answer does not hold up what can.
         record = replace(record, weight=0, mirror=0, at=draft.now)
+    if _untold(draft, record):
+        # Whoever is given time to take it up is given it from now.
+        record = replace(record, at=draft.now)
     draft.move(record)
     if strayed:
         draft.tell(EventType.WARNING, "RouteRestored", strayed, record.revision)
@@ -73,13 +76,21 @@ def _strayed(draft: Draft, record: RouteRecord) -> str | None:
     if route.behind:
         # The operator ended between the two writes.
         return ""
-    asked, found = router(release), route.router
-    if asked is None or not found.installed or found.record == record:
-        return None
-    # A router that the release did not ask for before.
-    if found.record is None:
+    if _untold(draft, record):
         return ""
+    asked, found = router(release), route.router
+    if asked is None or not found.installed or found.held or found.record == record:
+        return None
     return f"the {asked} had another record; it sends requests to {record.revision} again"
+
+
+def _untold(draft: Draft, record: RouteRecord) -> bool:
+    """Whether a router is to be told of the record only now: it is new, or could not be before."""
+    found = draft.snapshot.route.router
+    if router(draft.snapshot.release) is None or not found.installed or found.held:
+        return False
+    # Of what is unreadable somebody made something else.
+    return found.record.at < record.at if found.record else found.faithful
 
 
 def settle(draft: Draft) -> None:
