@@ -94,6 +94,12 @@ REASONS: Mapping[str, Explanation] = {
         "all the same.",
         "Install Istio, or take spec.traffic.istio out; it is found within seconds.",
     ),
+    "RouteRefused": Explanation(
+        "The API server, or a webhook behind it, does not take the route as the release asks for "
+        "it. The Service leads to what serves; what the router leads to keeps its Pods.",
+        "Correct spec.traffic by the words in the message, or what refuses it; it is tried again "
+        "by itself, ever more rarely.",
+    ),
     "RouteNotAccepted": Explanation(
         "The route is written, and what is to route by it has not accepted it.",
         "kubectl get httproute {release} -o yaml shows what each parent says, with Istio kubectl "

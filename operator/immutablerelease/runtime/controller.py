@@ -12,6 +12,7 @@ from typing import Protocol
 
 from immutablerelease.core.decide import decide
 from immutablerelease.core.plan import (
+    EnsureService,
     Event,
     Intent,
     MoveTraffic,
@@ -59,9 +60,9 @@ from .happened import Happened, Unsure, happened
 from .key import Key
 from .observe import Observer
 from .queue import WorkQueue
-from .recording import Recording
+from .refusals import Refusals
 from .routers import BESIDE, ROUTES, Presence
-from .routing import MovedMeanwhile, NotReady, RouterMissing
+from .routing import MovedMeanwhile, NotReady, RouteRefused, RouterMissing
 from .targets import targets
 from .work import Work
 
@@ -117,7 +118,8 @@ class Memory:
         self.work: Work | None = None
         self.proofs: Proofs[Key] | None = None
         self.presence: Presence | None = None
-        self.recording = Recording(clock)
+        self.recording = Refusals(clock)
+        self.routing = Refusals(clock)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
         self._words: dict[Key, dict[str, str]] = {}
@@ -144,7 +146,7 @@ class Memory:
 
     def refusals(self, key: Key) -> Mapping[str, str]:
         """What the API server refused, by revision."""
-        return {**self._refusals.get(key, {}), **self.recording.refusals(key)}
+        return {**self._refusals.get(key, {}), **self.recording.held(key)}
 
     def proof(self, key: Key) -> Proof | None:
         """What was found out of how its gateways route."""
@@ -153,6 +155,10 @@ class Memory:
     def installed(self, router: Router) -> bool:
         """Whether the cluster has the kinds of a router."""
         return self.presence is None or self.presence.installed(router)
+
+    def unrouted(self, key: Key, route: str) -> tuple[str, bool]:
+        """What the API server said to the last write of a route, and whether it is held back."""
+        return self.routing.known(key).get(route, ""), bool(self.routing.left(key))
 
     def taken(self, key: Key, name: str) -> None:
         """An object is in the way."""
@@ -176,6 +182,7 @@ class Memory:
         self._words.pop(key, None)
         self._refusals.pop(key, None)
         self.recording.forget(key)
+        self.routing.forget(key)
 
 
 class Controller:
@@ -281,6 +288,11 @@ class Controller:
                 self._unsure.pop(key, None)
                 applied.append(intent)
                 return False
+            except RouteRefused as error:
+                self._memory.routing.refused(key, error.route, error.message)
+                self._unsure.pop(key, None)
+                applied.append(intent)
+                return False
             except NameTaken as error:
                 self._memory.taken(key, error.object)
                 return False
@@ -288,8 +300,7 @@ class Controller:
                 if isinstance(intent, StartRevision):
                     self._memory.refused(key, intent.revision, error.message)
                 elif isinstance(intent, RecordRevision):
-                    pause = self._memory.recording.refused(key, intent.name, error.message)
-                    self._queue.add_after(key, pause)
+                    self._memory.recording.refused(key, intent.name, error.message)
                 else:
                     raise
                 return False
@@ -300,6 +311,8 @@ class Controller:
                 raise
             if isinstance(intent, MoveTraffic):
                 self._unsure.pop(key, None)
+            if isinstance(intent, (MoveTraffic, EnsureService)):
+                self._memory.routing.forget(key)
             elif isinstance(intent, RecordRevision):
                 self._memory.recording.forget(key)
             applied.append(intent)
@@ -325,6 +338,9 @@ class Controller:
             self._memory.settle_refusals(key)
         if snapshot.conflicts or not snapshot.route.router.installed:
             self._queue.add_after(key, CONFLICT_DELAY)
+        for refusals in (self._memory.recording, self._memory.routing):
+            if left := refusals.left(key):
+                self._queue.add_after(key, left)
         if plan.intents:
             # The store knows our own writes already, so their watch events will not come again.
             self._queue.add(key)

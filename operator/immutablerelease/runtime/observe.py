@@ -46,6 +46,7 @@ from .kept import Kept
 from .key import Key
 from .reading import Reader
 from .routers import BESIDE, ROUTES
+from .routing import route_name
 from .store import Store
 
 Object = Mapping[str, Any]
@@ -74,6 +75,9 @@ class Findings(Protocol):
 
     def installed(self, router: Router) -> bool:
         """Whether the cluster has the kinds of a router."""
+
+    def unrouted(self, key: Key, route: str) -> tuple[str, bool]:
+        """What the API server said to the last write of a route, and whether it is held back."""
 
     def words(self, key: Key, uid: str) -> str | None:
         """What a failed Job's Pod said last."""
@@ -209,7 +213,9 @@ class Observer:
             beside=self._beside(asked, key),
             revisions=snapshot.revisions,
         )
-        return renderer.view(snapshot.release, found, backends)
+        view = renderer.view(snapshot.release, found, backends)
+        refused, held = self._findings.unrouted(key, route_name(snapshot.release, asked))
+        return replace(view, refused=refused, held=held) if refused else view
 
     def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
         there = self._reader.ports(key)

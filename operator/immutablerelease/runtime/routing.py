@@ -2,7 +2,8 @@
 
 What a router goes by is written first and the Service of the release follows: the newest record of
 the two is the truth, so that an end between the two writes loses nothing. Where the kinds of the
-router are missing the Service is moved all the same: a revert waits for no installation.
+router are missing, or the API server does not take what it is to go by, the Service is moved all
+the same: a revert waits for no installation and no correction.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from immutablerelease.api.meta import RELEASE_LABEL, REVISION_LABEL, ROUTE_ANNOTATION
+from immutablerelease.api.objects import Release
 from immutablerelease.core import terms
 from immutablerelease.core.shares import Router, receivers, router, selection
 from immutablerelease.core.snapshot import EVERY, PodView, RouteRecord, Snapshot
@@ -19,7 +21,7 @@ from immutablerelease.traffic.renderers import RENDERERS
 from immutablerelease.traffic.service import newest, read_route, recorded, release_service
 
 from .children import Children
-from .client import PODS, SERVICES, Api, Conflict, Kind, NotFound, Object
+from .client import PODS, SERVICES, Api, ApiError, Conflict, Kind, NotFound, Object
 from .gateways import Gateways
 from .pods import ended, pod_view
 from .routers import BESIDE, ROUTES
@@ -44,6 +46,20 @@ class RouterMissing(Exception):
         self.router = router
 
 
+class RouteRefused(Exception):
+    """The API server does not take what the router is to go by, as the release asks for it."""
+
+    def __init__(self, route: str, error: ApiError) -> None:
+        super().__init__(f"{route}: {error}")
+        self.route = route
+        self.message = error.message
+
+
+def route_name(release: Release, router: Router) -> str:
+    """What a router is to go by for a release, as its present spec asks for it."""
+    return f"{router} of generation {release.metadata.generation}"
+
+
 @dataclass(frozen=True)
 class _Found:
     """What a live read found of the route of a release."""
@@ -66,6 +82,7 @@ class Routing:
         Raises:
             NotReady, MovedMeanwhile, NameTaken, ApiError: It did not happen.
             RouterMissing: The Service was moved, and there can be nothing for the router.
+            RouteRefused: The Service was moved, and what the router goes by was not.
         """
         metadata = snapshot.release.metadata
         pods, found = await asyncio.gather(
@@ -117,6 +134,7 @@ class Routing:
     ) -> None:
         _check_decided_on(snapshot, found)
         asked, missing = router(snapshot.release), False
+        refused: ApiError | None = None
         if asked is not None:
             backends = await self._backends(snapshot, record)
             wanted = RENDERERS[asked].route(snapshot.release, record, backends, drained=drained)
@@ -125,11 +143,17 @@ class Routing:
                 await self._over(snapshot, ROUTES[asked], found.routes.get(asked), wanted)
             except NotFound:
                 missing = True
+            except Conflict:
+                raise
+            except ApiError as error:
+                refused = error
         ports = terms.ports(snapshot, record.revision)
         leads = release_service(snapshot.release, record, ports)
         await self._over(snapshot, SERVICES, found.service, leads)
         if asked is not None and missing:
             raise RouterMissing(asked, snapshot.release.metadata.name)
+        if asked is not None and refused is not None:
+            raise RouteRefused(route_name(snapshot.release, asked), refused)
 
     async def _prepare(self, snapshot: Snapshot, record: RouteRecord, asked: Router) -> None:
         """Make what the route is about to name, where it is not there yet.

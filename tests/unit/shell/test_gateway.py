@@ -8,18 +8,23 @@ from typing import Any
 
 import pytest
 
-from immutablerelease.api.meta import ROUTE_ANNOTATION
+from immutablerelease.api.meta import REVISION_LABEL, ROUTE_ANNOTATION
 from immutablerelease.core.plan import MoveTraffic
 from immutablerelease.runtime.client import (
     ACTIONS,
     GATEWAY_CLASSES,
     GATEWAYS,
     HTTP_ROUTES,
+    PODS,
     RELEASES,
     REVISIONS,
+    ApiError,
     Conflict,
+    Forbidden,
+    Invalid,
     Kind,
     Object,
+    Unavailable,
 )
 from immutablerelease.runtime.execute import Executor
 from immutablerelease.runtime.gateways import Gateways
@@ -38,8 +43,8 @@ CANARY = {"canary": {"steps": STEPS}}
 class World:
     """A release behind a gateway, and its operator."""
 
-    def __init__(self) -> None:
-        self.cluster = FakeCluster()
+    def __init__(self, cluster: FakeCluster | None = None) -> None:
+        self.cluster = cluster or FakeCluster()
         self.cluster.put(RELEASES, manifest(traffic=GATEWAY))
         self.outside = Instant()
         self.operator = Operator(self.cluster, self.outside)
@@ -75,6 +80,11 @@ class World:
     def condition(self, kind: str) -> dict[str, Any]:
         conditions = self.cluster.release()["status"]["conditions"]
         return next((dict(one) for one in conditions if one["type"] == kind), {})
+
+    def pods(self, version: str) -> int:
+        """How many Pods a version has."""
+        labels = [obj["metadata"]["labels"] for obj in self.cluster.of(PODS)]
+        return [one[REVISION_LABEL] for one in labels].count(self.revision(version))
 
     def phase(self, version: str) -> str:
         name = self.revision(version)
@@ -447,3 +457,72 @@ async def test_an_abort_takes_the_candidate_out(world: World) -> None:
     assert world.weights() == {"v1": 100, "v2": 0}
     await world.run(20)
     assert world.weights() == {"v1": 100}
+
+
+class Particular(FakeCluster):
+    """Takes no HTTPRoute while it does not like it."""
+
+    refusal: ApiError | None = None
+    attempts = 0
+
+    async def apply(
+        self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
+    ) -> Object:
+        if kind is HTTP_ROUTES and self.refusal is not None:
+            self.attempts += 1
+            raise self.refusal
+        return await super().apply(kind, namespace, obj, subresource=subresource)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Invalid("sectionName must be unique", about="apply", code=422),
+        Forbidden("denied by a webhook", about="apply", code=403),
+        Unavailable("failed calling webhook", about="apply", code=500),
+    ],
+    ids=["invalid", "forbidden", "a webhook that is down"],
+)
+async def test_a_route_that_is_refused_holds_no_revert_up_and_is_told(refusal: ApiError) -> None:
+    cluster = Particular()
+    world = World(cluster)
+    await world.run(20)
+    world.deploy("v2")
+    await world.run(30)
+    assert world.cluster.serving() == world.revision("v2")
+    cluster.refusal = refusal
+    parents = [{"name": "public"}, {"name": "public"}]
+    cluster.change(traffic={"gateway": {"parentRefs": parents}})
+    await world.run(10)
+    stalled = world.condition("Stalled")
+    assert stalled["reason"] == "RouteRefused"
+    assert refusal.message in stalled["message"]
+    assert "spec.traffic" in stalled["message"]
+    world.outside.failing.add(world.revision("v2"))
+    await world.run(3)
+    assert world.cluster.serving() == world.revision("v1")
+    assert world.phase("v2") == "Failed"
+    # Nobody knows where the gateway sends requests: those who may get them stay.
+    await world.run(120, step=10)
+    assert world.pods("v2") == 2
+    assert cluster.attempts < 12, "it is tried ever more rarely"
+    cluster.refusal = None
+    cluster.change(traffic=GATEWAY)
+    await world.run(3)
+    assert world.weights() == {"v1": 100, "v2": 0}
+    await world.run(30)
+    assert world.condition("Ready")["reason"] == "Reverted"
+    assert world.pods("v2") == 0
+
+
+async def test_a_first_release_whose_route_is_refused_serves_by_its_service() -> None:
+    cluster = Particular()
+    cluster.refusal = Invalid("sectionName must be unique", about="apply", code=422)
+    world = World(cluster)
+    await world.run(10)
+    assert cluster.serving() == world.revision("v1")
+    assert world.condition("Stalled")["reason"] == "RouteRefused"
+    cluster.refusal = None
+    await world.run(20)
+    assert world.weights() == {"v1": 100}
+    assert world.condition("Ready")["status"] == "True"

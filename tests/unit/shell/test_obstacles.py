@@ -1,5 +1,8 @@
 """What somebody has to see and lift: refused records, finalizers that keep what was deleted."""
 
+import asyncio
+from datetime import UTC, datetime
+
 import pytest
 
 from immutablerelease.runtime.client import (
@@ -12,7 +15,7 @@ from immutablerelease.runtime.client import (
     Object,
 )
 from tests.unit.shell.fake_cluster import FakeCluster
-from tests.unit.shell.harness import Instant, Operator, manifest, template
+from tests.unit.shell.harness import KEY, Instant, Operator, manifest, template
 
 QUOTA = 'releaserevisions "shop-1" is forbidden: exceeded quota: few'
 
@@ -49,6 +52,22 @@ async def test_a_revision_that_cannot_be_recorded_is_told_and_tried_ever_more_ra
     await operator.run(60)
     assert cluster.serving()
     assert condition(cluster, "Ready")["status"] == "True"
+
+
+async def test_what_was_refused_is_tried_again_by_itself() -> None:
+    """No event may ever come: the queue itself has to give the release out again."""
+    cluster = Quota()
+    cluster.put(RELEASES, manifest())
+    operator = Operator(cluster, Instant())
+    operator.queue.add(KEY)
+    async with asyncio.timeout(20):
+        while cluster.attempts < 2:
+            key = await operator.queue.get()
+            operator.outside.now = datetime.now(UTC)
+            cluster.settle()
+            operator.observe()
+            await operator.controller.handle(key)
+            operator.queue.done(key)
 
 
 async def test_another_spec_does_not_wait_for_the_one_that_was_refused() -> None:
@@ -137,6 +156,7 @@ async def test_a_pod_that_was_evicted_long_ago_holds_no_canary_up() -> None:
     first = cluster.serving()
     cluster.change(template=template("v2"))
     await operator.run(60)
+    assert first
     assert cluster.serving() != first
     labels = cluster.objects[("deployments", "demo", first)]["spec"]["template"]["metadata"][
         "labels"

@@ -226,10 +226,14 @@ def _unrouted(draft: Draft) -> Summary | None:
         return None
     if not view.installed:
         return Summary(ReleasePhase.DEGRADED, _MISSING[asked], view.message, stalled=True)
+    if view.refused:
+        message = f"the API server refuses the {asked}: {view.refused}; {_CORRECT}"
+        return Summary(ReleasePhase.DEGRADED, "RouteRefused", message, stalled=True)
     reason = "RouteNotProven" if view.accepted else "RouteNotAccepted"
     return Summary(ReleasePhase.PROGRESSING, reason, view.message, reconciling=True)
 
 
+_CORRECT = "correct spec.traffic, or what refuses it; it is tried again"
 _MISSING = {Router.GATEWAY: "GatewayApiMissing", Router.ISTIO: "IstioMissing"}
 
 

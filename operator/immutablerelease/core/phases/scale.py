@@ -55,7 +55,8 @@ def _stale(draft: Draft, record: RouteRecord) -> bool:
     """Whether what the router goes by is to be written again, or is not asked for any more."""
     route, router = draft.snapshot.route, draft.snapshot.route.router
     asked = by_weight(draft.snapshot.release)
-    return route.leftover or (asked and router.record == record and not router.faithful)
+    stale = asked and router.record == record and not router.faithful and not router.held
+    return route.leftover or stale
 
 
 def _see_off(draft: Draft, record: RouteRecord) -> None:

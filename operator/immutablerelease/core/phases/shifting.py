@@ -132,7 +132,8 @@ def awaited(draft: Draft) -> str:
     if route.leftover:
         return "what carried the traffic before to be gone"
     if asked is not None:
-        message = route.router.message
+        refused = route.router.refused
+        message = f"the API server refuses it: {refused}" if refused else route.router.message
         return f"{asked.called}: {message}" if message else f"{asked.called} to route by it"
     return "its Pods to be endpoints of the Service" if crowded(draft) else "the Service"
 
