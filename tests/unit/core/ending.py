@@ -200,6 +200,7 @@ def _tidy(cluster: Cluster) -> None:
 
 
 def _unwritten(cluster: Cluster) -> bool:
-    """Whether nothing that serves answers, so that no HTTPRoute could be written since."""
+    """Whether nothing that serves answers, so that no HTTPRoute could be written or go since."""
     name = active(cluster)
-    return routed(cluster.spec) and not cluster.serving(name or "")
+    there = routed(cluster.spec) or cluster.http_route is not None
+    return there and not cluster.serving(name or "")
