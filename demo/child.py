@@ -35,13 +35,14 @@ class Child:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(STOP_TIMEOUT)
 
-    def stop(self) -> None:
-        """Ask it to end; insist when it does not."""
+    def stop(self) -> int:
+        """Ask it to end, and insist when it does not; its exit code."""
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self.kill()
+        return self._process.returncode
 
 
 def tail(log: Path, lines: int = 15) -> str:

@@ -145,11 +145,10 @@ class OperatorProcess:
             self._child.kill()
             self._child = None
 
-    def stop(self) -> None:
-        """As a rollout of the operator would end it."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
+    def stop(self) -> int | None:
+        """As a rollout of the operator would end it; its exit code, if it was there."""
+        child, self._child = self._child, None
+        return None if child is None else child.stop()
 
     @property
     def alive(self) -> bool:

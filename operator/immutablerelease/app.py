@@ -231,7 +231,8 @@ class App:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         try:
-            await self.watching.watch(stop)
+            # kopf takes signals for itself, and its end by one would look like a failure.
+            await self.watching.watch(stop, begun=partial(heed_signals, stop))
         except WatchingEnded as error:
             log.critical("%s; this process ends, for only a new one has new watches", error)
             # What kopf leaves behind may wait for ever, and an orderly end would wait for it.
@@ -263,12 +264,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def serve(options: Options) -> None:
-    """Run the operator until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
+def heed_signals(stop: asyncio.Event) -> None:
+    """From now on SIGTERM and SIGINT ask to stop."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+
+
+async def serve(options: Options) -> None:
+    """Run the operator until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    heed_signals(stop)
     metrics = Metrics(CollectorRegistry())
     api = await KubeApi.connect(observe=metrics.requested)
     try:

@@ -125,8 +125,8 @@ class Watching:
             await _sleep(RESYNC_SECONDS, stop)
             await self.read(stop)
 
-    async def watch(self, stop: asyncio.Event) -> None:
-        """Run kopf until stopped.
+    async def watch(self, stop: asyncio.Event, begun: Callable[[], None]) -> None:
+        """Run kopf until stopped; `begun` is called once it has set itself up.
 
         kopf ends on what it does not expect, such as half an answer, and does not begin anew in the
         same process: the next process does, and loses nothing.
@@ -144,6 +144,7 @@ class Watching:
             namespaces=self._namespaces,
             stop_flag=stop,
         )
+        begun()
         self._watches.running = True
         try:
             # kopf takes all its tasks down with the first, and waits for them without an end.

@@ -299,7 +299,7 @@ async def test_watches_that_end_by_themselves_end_the_process(
     monkeypatch.setattr("kopf.spawn_tasks", spawn)
     try:
         with pytest.raises(watching.WatchingEnded, match=f"its orchestrator ended.*{error or ''}"):
-            await asyncio.wait_for(setting.watching.watch(asyncio.Event()), 5)
+            await asyncio.wait_for(setting.watching.watch(asyncio.Event(), lambda: None), 5)
     finally:
         over.set()
     assert running == [True]
@@ -310,13 +310,16 @@ async def test_watches_end_when_they_are_stopped(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = asyncio.Event()
+    order: list[str] = []
 
     async def spawn(**_: object) -> list[asyncio.Task[bool]]:
+        order.append("spawned")
         return [asyncio.create_task(stop.wait())]
 
     monkeypatch.setattr("kopf.spawn_tasks", spawn)
-    watch = asyncio.create_task(setting.watching.watch(stop))
+    watch = asyncio.create_task(setting.watching.watch(stop, lambda: order.append("begun")))
     await asyncio.sleep(0)
+    assert order == ["spawned", "begun"]
     assert not watch.done()
     stop.set()
     await asyncio.wait_for(watch, 5)
