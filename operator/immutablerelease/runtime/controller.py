@@ -88,6 +88,10 @@ _TELLS = (WriteReleaseStatus, WriteRevisionStatus)
 # Seconds that a result may take before it is told that it is awaited: most are there before, and
 # what was written meanwhile would be overwritten at once.
 RESULT_DELAY = 0.5
+# Seconds between two attempts to record what was refused, at most; nobody is failed meanwhile. And
+# those to write a route, when users may be sent to what fails.
+LONGEST_UNRECORDED = 300.0
+LONGEST_UNROUTED = 15.0
 # How soon to look again whether a name that was taken is free, or the kinds of a router there.
 CONFLICT_DELAY = 15.0
 
@@ -118,8 +122,8 @@ class Memory:
         self.work: Work | None = None
         self.proofs: Proofs[Key] | None = None
         self.presence: Presence | None = None
-        self.recording = Refusals(clock)
-        self.routing = Refusals(clock)
+        self.recording = Refusals(clock, LONGEST_UNRECORDED)
+        self.routing = Refusals(clock, LONGEST_UNROUTED)
         self._conflicts: dict[Key, set[str]] = {}
         self._refusals: dict[Key, dict[str, str]] = {}
         self._words: dict[Key, dict[str, str]] = {}

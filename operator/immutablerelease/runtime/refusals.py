@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from .key import Key
 
-# Seconds until the first repetition, and the longest that any waits.
+# Seconds until the first repetition.
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 300.0
 
 
 @dataclass(frozen=True)
@@ -25,16 +24,17 @@ class _Refusal:
 class Refusals:
     """What was refused of each release: one thing of a kind, while it is not taken."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """`clock` is in monotonic seconds."""
+    def __init__(self, clock: Callable[[], float], longest: float) -> None:
+        """`clock` is in monotonic seconds, `longest` the seconds that any repetition waits."""
         self._clock = clock
+        self._longest = longest
         self._refused: dict[Key, _Refusal] = {}
 
     def refused(self, key: Key, name: str, message: str) -> None:
         """It was refused."""
         last = self._refused.get(key)
         again = last is not None and last.name == name
-        pause = min(2 * last.pause, LONGEST_PAUSE) if last and again else FIRST_PAUSE
+        pause = min(2 * last.pause, self._longest) if last and again else FIRST_PAUSE
         self._refused[key] = _Refusal(name, message, pause, self._clock() + pause)
 
     def held(self, key: Key) -> Mapping[str, str]:
