@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from demo.child import tail
 from demo.kube import Kube, wait_for
 from demo.operator_process import NAMESPACE, OperatorProcess, write_kubeconfig
 from tests.faults.conftest import LOGS
@@ -11,6 +12,7 @@ from tests.faults.conftest import LOGS
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/immutable-release-operator"
 # Far less than a lease lasts: whoever stands by does not wait for its end.
 SOON = 6.0
+PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -23,11 +25,17 @@ def holder(kube: Kube) -> str:
     return str(kube.request("GET", LEASE)["spec"].get("holderIdentity") or "")
 
 
+def _watches(operator: OperatorProcess) -> bool:
+    return "watching" in operator.log.read_text(encoding="utf-8")
+
+
 def test_it_gives_its_lease_back_and_says_nothing_of_a_failure(
     kube: Kube, kubeconfig: Path
 ) -> None:
     operator = OperatorProcess(kubeconfig, LOGS / "stopping.log")
     operator.start()
+    # It is ready when it stands by, and only one that watches has something to end.
+    wait_for("it to watch", lambda: (_watches(operator) or None, tail(operator.log)), PATIENCE)
     assert holder(kube) == "demo"
     assert operator.stop() == 0
     assert holder(kube) == ""
