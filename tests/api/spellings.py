@@ -58,6 +58,7 @@ SPELLINGS: Final[dict[str, Template]] = {
     "cores in thousandths": _requests(cpu="1000m"),
     "half a core": _requests(cpu="0.5"),
     "half a core as a number": _requests(cpu=0.5),
+    "a part of a core that no float is exactly": _requests(cpu=0.05),
     "a core as a number": _requests(cpu=1, memory=1073741824),
     "less than a thousandth": _requests(cpu="0.0001"),
     "memory with a fraction": _requests(memory="1.5Gi"),

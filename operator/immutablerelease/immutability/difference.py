@@ -109,8 +109,12 @@ def _quantity_difference(wanted: Any, live: Any) -> str:
 
 
 def _thousandths(quantity: Any) -> int:
-    """A quantity as the API server rounds it; what is absent is zero."""
-    value: Decimal = parse_quantity("0" if quantity is None else quantity)  # type: ignore[no-untyped-call]
+    """A quantity as the API server rounds it; what is absent is zero.
+
+    A number is what its digits say, as in the manifest: no float is exactly 0.05.
+    """
+    text = "0" if quantity is None else str(quantity)
+    value: Decimal = parse_quantity(text)  # type: ignore[no-untyped-call]
     return math.ceil(value * 1000)
 
 
