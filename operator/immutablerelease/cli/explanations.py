@@ -69,7 +69,7 @@ REASONS: Mapping[str, Explanation] = {
     ),
     "Scaling": Explanation(
         "{active} serves with fewer Pods than it is to have.",
-        "It is settled once the missing Pods are ready; kubectl get pods tells what holds them up.",
+        "It is settled once the missing Pods are ready; the message tells what holds them up.",
     ),
     "Paused": Explanation(
         "spec.paused is true: nothing new is started or promoted. The guard still reverts.",
@@ -123,7 +123,7 @@ REASONS: Mapping[str, Explanation] = {
     ),
     "PodsNotReady": Explanation(
         "Some Pods are not ready; the others serve, and nothing shows that the version is bad.",
-        "It is healthy once they are ready; kubectl get pods tells what holds them up.",
+        "It is healthy once they are ready; the message tells what holds them up.",
     ),
     "ProbesPending": Explanation(
         "Some probe has not been answered yet on some Pod. What is not known never counts as "
@@ -145,7 +145,8 @@ REASONS: Mapping[str, Explanation] = {
         _FIX_OR_RETRY,
     ),
     "CrashLoop": Explanation(
-        "Containers end again and again; kubectl logs --previous tells their last words.",
+        "Containers end again and again. What they logged last is in the message where the "
+        "template has terminationMessagePolicy: FallbackToLogsOnError.",
         _FIX_OR_RETRY,
     ),
     "TemplateChanged": Explanation(

@@ -14,6 +14,7 @@ from immutablerelease.api.objects import Release, Revision
 from immutablerelease.api.release import StepStatus, Workload
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.core.draft import IN_FLIGHT
+from immutablerelease.core.signals import counted
 from immutablerelease.core.snapshot import PodView
 
 from .outlook import next_step, ready, remaining
@@ -205,7 +206,9 @@ def facts(revision: Revision) -> Table:
     rows.add_column(overflow="fold")
     for image in revision.spec.images:
         digest = short(image.image.rpartition("@")[2])
-        rows.add_row("image", Text(image.source).append(f"  {digest}", style="dim"))
+        # Where there are several, the name tells which is which.
+        of = f"  {image.container}" if len(revision.spec.images) > 1 else ""
+        rows.add_row("image", Text(image.source).append(f"  {digest}{of}", style="dim"))
     verification = revision.status.verification
     if verification is None:
         rows.add_row("verdict", Text("not verified yet", style="yellow"))
@@ -249,7 +252,7 @@ def _pods(story: Story, revision: Revision, now: datetime) -> RenderableType:
         rows.add_row(
             pod.name,
             _readiness(pod),
-            f"{restarts} restarts" if restarts != 1 else "1 restart",
+            counted(restarts),
             _trouble(pod) or ago(pod.created, now),
         )
     return rows
@@ -262,6 +265,8 @@ def _readiness(pod: PodView) -> Text:
 
 
 def _trouble(pod: PodView) -> str:
+    if pod.unschedulable:
+        return f"no node takes it: {pod.unschedulable}"
     for container in pod.containers:
         if container.waiting or container.terminated:
             words = (container.waiting, container.terminated, container.message)

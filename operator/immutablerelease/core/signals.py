@@ -1,6 +1,6 @@
 """Reads health from Pods and probes. Absence of evidence is never health, and never failure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,11 +8,13 @@ from enum import StrEnum
 from immutablerelease.api.probe import Probe
 
 from .probing import WHOLE, Outcome, ProbeState
-from .snapshot import PodView, ProbeStates
+from .snapshot import ContainerView, DeploymentView, PodView, ProbeStates
 
 # Waiting reasons that do not go away by themselves: the kubelet has tried and backs off.
 _IMAGE_REASONS = frozenset({"ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
 _CRASH_REASONS = frozenset({"CrashLoopBackOff"})
+# Waiting reasons that every Pod has while it starts.
+_STARTING = frozenset({"ContainerCreating", "PodInitializing"})
 # A container that came back this often is crashing, whatever the kubelet calls its present state.
 _CRASH_RESTARTS = 3
 
@@ -40,12 +42,18 @@ def crashing(pod: PodView) -> str:
         if container.waiting in _CRASH_REASONS or (
             container.restarts >= _CRASH_RESTARTS and not pod.ready
         ):
-            detail = container.message or container.terminated or container.waiting
+            facts = (container.terminated or container.waiting, counted(container.restarts))
+            last_words = f": {container.message}" if container.message else ""
             return (
                 f"container {container.name} of Pod {pod.name} crashes "
-                f"({container.restarts} restarts{': ' + detail if detail else ''})"
+                f"({', '.join(fact for fact in facts if fact)}){last_words}"
             )
     return ""
+
+
+def counted(restarts: int) -> str:
+    """A number of restarts in words."""
+    return "1 restart" if restarts == 1 else f"{restarts} restarts"
 
 
 def died(pod: PodView) -> bool:
@@ -67,16 +75,55 @@ def unpullable(pod: PodView) -> str:
     return ""
 
 
-def waiting_for(pods: Sequence[PodView]) -> str:
-    """What keeps Pods from being ready, for a message."""
-    for pod in pods:
-        if pod.unschedulable:
-            return f"; no node takes Pod {pod.name} ({pod.unschedulable})"
-        for container in pod.containers:
-            if container.waiting:
-                text = f"{container.waiting}: {container.message}".rstrip(": ")
-                return f"; container {container.name} of Pod {pod.name} waits ({text})"
+def waiting_for(pods: Sequence[PodView], workload: DeploymentView | None) -> str:
+    """What keeps Pods from being there and ready, for a message; the surest cause goes first."""
+    return _told(_refused(workload), _unplaced(pods), _first(pods, _waits), _first(pods, _unready))
+
+
+def stuck(pods: Sequence[PodView], workload: DeploymentView | None) -> str:
+    """The part of it that does not pass as Pods start: what somebody should look at now."""
+    return _told(_refused(workload), _unplaced(pods), _first(pods, _in_trouble))
+
+
+def _told(*causes: str) -> str:
+    return next((f"; {cause}" for cause in causes if cause), "")
+
+
+def _refused(workload: DeploymentView | None) -> str:
+    if workload is None or not workload.intact or not workload.message:
+        return ""
+    return f"the API server refuses its Pods ({workload.message})"
+
+
+def _unplaced(pods: Sequence[PodView]) -> str:
+    found = (pod for pod in pods if pod.unschedulable)
+    return next((f"no node takes Pod {pod.name} ({pod.unschedulable})" for pod in found), "")
+
+
+def _first(pods: Sequence[PodView], why: Callable[[ContainerView], str]) -> str:
+    found = ((pod, container) for pod in pods for container in pod.containers if why(container))
+    for pod, container in found:
+        return f"container {container.name} of Pod {pod.name} {why(container)}"
     return ""
+
+
+def _waits(container: ContainerView) -> str:
+    # The containers before it tell what it waits for.
+    if container.waiting and container.waiting != "PodInitializing":
+        return f"waits ({f'{container.waiting}: {container.message}'.rstrip(': ')})"
+    if container.terminated:
+        return f"ended ({f'{container.terminated}: {container.message}'.rstrip(': ')})"
+    return ""
+
+
+def _unready(container: ContainerView) -> str:
+    told = "runs and is not ready: its startupProbe or readinessProbe has not passed"
+    return told if container.unready else ""
+
+
+def _in_trouble(container: ContainerView) -> str:
+    starting = container.waiting in _STARTING and not container.terminated
+    return "" if starting else _waits(container)
 
 
 def workload_failure(pods: Sequence[PodView]) -> tuple[str, str] | None:

@@ -28,8 +28,12 @@ class ContainerView:
     name: str
     restarts: int = 0
     waiting: str = ""
+    # How it last ended, if that was a failure.
     terminated: str = ""
+    # Why it waits, or else its last words.
     message: str = ""
+    # Whether it runs and its probes have not passed.
+    unready: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class DeploymentView:
     available: int
     # Whether its template still is the revision's.
     intact: bool
+    # How its template differs, or else why the API server refuses its Pods.
     message: str = ""
     # Nodes that take a Pod of the DaemonSet each; None of a Deployment. Zero until it is observed.
     nodes: int | None = None

@@ -205,14 +205,18 @@ class KubeApi:
         )
 
     async def create(self, kind: Kind, namespace: str, obj: Object) -> Object:
-        """Create; `AlreadyExists` when the name is taken."""
+        """Create; `AlreadyExists` when the name is taken.
+
+        Refused when the API server knows a field not at all: it would drop it without a word, and
+        what runs would not be what was written.
+        """
         return await self._send(
             _Call(
                 "create",
                 "POST",
                 kind.path(namespace),
                 idempotent=False,
-                query={"fieldManager": self._manager},
+                query={"fieldManager": self._manager, "fieldValidation": "Strict"},
                 body=_typed(kind, obj),
             )
         )

@@ -49,6 +49,8 @@ NO_REASONS = {
     "Serving",
     "Standby",
     # What a kubelet says of a container.
+    "ContainerCreating",
+    "PodInitializing",
     "ErrImageNeverPull",
     "ImagePullBackOff",
     "InvalidImageName",

@@ -61,6 +61,12 @@ def scene(
     )
 
 
+def unscheduled() -> Any:
+    """Pods that no node takes."""
+    made, known = pods("new", 2, ready=False)
+    return tuple(replace(one, unschedulable="no cpu") for one in made), known
+
+
 @dataclass(frozen=True)
 class Case:
     """A candidate, and what becomes of it."""
@@ -157,6 +163,12 @@ CASES = [
         {"phase": TESTING, "new": pods("new", 2, ready=False, restarts=3), **PASSED},
         FAILED,
         spec=MANUAL,
+    ),
+    Case(
+        "no node takes its Pods: that is told before it is late",
+        {"phase": STARTING, "new": unscheduled()},
+        STARTING,
+        says="starting its Pods; no node takes Pod new-0 (no cpu)",
     ),
     Case(
         "it is late and its Pods are not ready: it failed",

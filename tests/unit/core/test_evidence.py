@@ -1,5 +1,8 @@
 """How attempts become verdicts, and what Pods tell."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +10,7 @@ from hypothesis import strategies as st
 from immutablerelease.api.probe import Probe
 from immutablerelease.core import signals
 from immutablerelease.core.probing import Attempt, Outcome, ProbeState, count
+from immutablerelease.core.snapshot import ContainerView, DeploymentView, PodView
 
 from .builders import NOW, answering_badly, failing, passing, pod
 
@@ -108,3 +112,80 @@ def test_without_probes_ready_pods_pass() -> None:
 def test_what_a_pod_tells(one: object, reason: str | None) -> None:
     found = signals.workload_failure([one])  # type: ignore[list-item]
     assert (found[0] if found else None) == reason
+
+
+REFUSED = DeploymentView(
+    "new", 2, observed=True, available=0, intact=True, message="exceeded quota: q"
+)
+
+
+def _pod(name: str = "a", **container: Any) -> PodView:
+    return replace(pod(name, ready=False), containers=(ContainerView("app", **container),))
+
+
+@pytest.mark.parametrize(
+    ("pods", "workload", "told"),
+    [
+        ([], None, ""),
+        ([], REFUSED, "the API server refuses its Pods (exceeded quota: q)"),
+        ([pod()], replace(REFUSED, intact=False), ""),
+        (
+            [_pod(waiting="ContainerCreating")],
+            None,
+            "container app of Pod a waits (ContainerCreating)",
+        ),
+        (
+            [_pod(waiting="PodInitializing"), _pod("b", waiting="Slow", message="why")],
+            None,
+            "container app of Pod b waits (Slow: why)",
+        ),
+        (
+            [_pod(terminated="exit code 3", message="no database")],
+            None,
+            "container app of Pod a ended (exit code 3: no database)",
+        ),
+        (
+            [_pod(unready=True)],
+            None,
+            "container app of Pod a runs and is not ready: its startupProbe or readinessProbe has "
+            "not passed",
+        ),
+    ],
+    ids=[
+        "no Pod yet",
+        "no Pod, since they are refused",
+        "a template that was changed is told elsewhere",
+        "it is being made",
+        "a container waits for the ones before it",
+        "it ended",
+        "it runs",
+    ],
+)
+def test_what_keeps_pods_from_being_ready(
+    pods: list[PodView], workload: DeploymentView | None, told: str
+) -> None:
+    assert signals.waiting_for(pods, workload) == (f"; {told}" if told else "")
+
+
+@pytest.mark.parametrize(
+    ("one", "worth_a_look"),
+    [
+        (_pod(waiting="ContainerCreating"), False),
+        (_pod(waiting="PodInitializing"), False),
+        (_pod(unready=True), False),
+        (_pod(waiting="CreateContainerConfigError", message="no key"), True),
+        (_pod(terminated="exit code 3"), True),
+        (replace(_pod(), unschedulable="no cpu"), True),
+    ],
+)
+def test_what_passes_by_itself_is_not_told_while_pods_start(
+    one: PodView, worth_a_look: bool
+) -> None:
+    assert bool(signals.stuck([one], None)) is worth_a_look
+
+
+def test_a_crash_is_told_with_how_it_ended_and_its_last_words() -> None:
+    one = _pod(restarts=1, waiting="CrashLoopBackOff", terminated="exit code 3", message="no db")
+    assert signals.crashing(one) == (
+        "container app of Pod a crashes (exit code 3, 1 restart): no db"
+    )

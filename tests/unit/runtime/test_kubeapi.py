@@ -434,6 +434,7 @@ async def test_who_asks_is_told_apart_from_the_operator(harness: Harness) -> Non
     theirs, ours = harness.server.requests
     assert theirs.query["fieldManager"] == theirs.headers["User-Agent"] == "somebody"
     assert ours.query["fieldManager"] == "immutable-release-operator"
+    assert ours.query["fieldValidation"] == "Strict", "a field that is dropped is no field"
     await api.close()
 
 

@@ -112,7 +112,8 @@ def _missing(draft: Draft, name: str) -> str:
     if draft.nowhere(name):
         return "no node is to have a Pod of it, see its nodeSelector, affinity and tolerations"
     if len(serving) < needed:
-        return f"{len(serving)} of {needed} Pods ready{signals.waiting_for(pods)}"
+        waits = signals.waiting_for(pods, draft.deployment(name))
+        return f"{len(serving)} of {needed} Pods ready{waits}"
     states = draft.snapshot.probes.get(name, {})
     pending = signals.pending_probes(serving, draft.probes(name), states)
     if pending:
@@ -125,6 +126,9 @@ def _await_ready(draft: Draft, name: str) -> None:
     ready = len(draft.serving(name)) >= size(draft, name)
     if ready and deployment is not None and deployment.observed:
         draft.change(name, phase=RevisionPhase.TESTING, message="ready; its probes are asked")
+    else:
+        stuck = signals.stuck(draft.pods(name), deployment)
+        draft.change(name, message=f"starting its Pods{stuck}")
 
 
 def _test(draft: Draft, name: str) -> None:

@@ -97,7 +97,8 @@ def _judge(draft: Draft, name: str) -> Health:
 
 
 def _nothing_ready(draft: Draft, name: str, pods: Sequence[PodView]) -> Health:
-    message = f"no Pod of {name} is ready{signals.waiting_for(pods)}"
+    waits = signals.waiting_for(pods, draft.deployment(name))
+    message = f"no Pod of {name} is ready{waits}"
     if any(signals.died(pod) for pod in pods):
         return Health(Verdict.FAILING, "NoReadyPods", message)
     since = draft.condition_since(name, "Healthy", Status.FALSE) or draft.now
@@ -127,7 +128,8 @@ def _pods_health(
     if whole:
         return Health(Verdict.UNKNOWN, "FailsSinceRevert", f"{whole}; {_INHERITED}")
     if len(serving) < draft.replicas(name):
-        text = f"{len(serving)} of {draft.replicas(name)} Pods ready{signals.waiting_for(pods)}"
+        waits = signals.waiting_for(pods, draft.deployment(name))
+        text = f"{len(serving)} of {draft.replicas(name)} Pods ready{waits}"
         return Health(Verdict.UNKNOWN, "PodsNotReady", text)
     if blind := signals.blind(probes, states):
         return Health(Verdict.UNKNOWN, "NoEvidence", "; ".join(blind))
