@@ -22,6 +22,12 @@ help: ## List the targets.
 demo: $(READY) ## Play releases, refusals and reverts under load on a real cluster.
 	@$(RUN) -m demo
 
+.PHONY: sandbox shell
+sandbox: $(READY) ## Keep an operator running on a cluster, with signed images, to try things by hand.
+	@$(RUN) -m demo --sandbox
+shell: $(READY) ## Open a shell inside the local cluster, with kubectl, helm, crane and cosign.
+	@$(RUN) -m devcluster exec -- $${SHELL:-bash}
+
 .PHONY: test
 test: $(READY) ## Run every tier of tests that this machine can run.
 	@$(RUN) -m tests.tiers --clean

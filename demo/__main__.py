@@ -1,6 +1,7 @@
 """`python -m demo`: bring up a cluster, play all scenes on it, say what was seen.
 
-Started from anywhere it goes into the cluster by itself (`--inside` is that second half).
+With `--sandbox` no scene is played: an operator runs until Ctrl-C, to try things by hand. Started
+from anywhere it goes into the cluster by itself (`--inside` is that second half).
 Exit code 0 only if everything held.
 """
 
@@ -17,36 +18,44 @@ from devcluster.errors import DevclusterError
 from .errors import DemoError
 from .place import prepare
 from .play import play_all, table, write_figures
+from .sandbox import keep
 from .stage import NAMESPACE, set_up
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
 FIGURES = BUILD / "demo.json"
 SCRATCH = BUILD / "demo"
+SANDBOX = BUILD / "sandbox"
 
 
 def main() -> int:
     """The whole demo."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument(
+        "--sandbox", action="store_true", help="keep an operator running to try things by hand"
+    )
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        return _inside() if arguments.inside else _outside()
+        if not arguments.inside:
+            return _outside(arguments.sandbox)
+        return _keep() if arguments.sandbox else _play()
     except KeyboardInterrupt:
         print("\nInterrupted. The cluster is still up; `make down` removes it.", file=sys.stderr)
         return 130
 
 
-def _outside() -> int:
+def _outside(sandbox: bool) -> int:
     """Have a cluster and play inside it."""
     try:
         place = prepare("full")
     except DevclusterError as error:
         print(f"The demo cannot begin: {error}", file=sys.stderr)
         return 1
-    inside = place.command([sys.executable, "-m", "demo", "--inside"])
+    what = ["--sandbox"] if sandbox else []
+    inside = place.command([sys.executable, "-m", "demo", "--inside", *what])
     player = subprocess.Popen(inside, cwd=ROOT, env=place.environment)
     try:
         return player.wait()
@@ -56,7 +65,16 @@ def _outside() -> int:
         return player.wait(60)
 
 
-def _inside() -> int:
+def _keep() -> int:
+    print("Setting up the sandbox:", flush=True)
+    try:
+        keep(SANDBOX, lambda text: print(f"  {text}", flush=True))
+    except (DemoError, DevclusterError) as error:
+        print(f"\nThe sandbox has ended: {error}", file=sys.stderr)
+    return 1
+
+
+def _play() -> int:
     began = time.monotonic()
     print("Setting the stage:", flush=True)
     try:

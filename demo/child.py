@@ -30,6 +30,10 @@ class Child:
         """Whether it still runs."""
         return self._process.poll() is None
 
+    def wait(self) -> None:
+        """Until it has ended by itself."""
+        self._process.wait()
+
     def kill(self) -> None:
         """As a power cut would end it."""
         self._process.send_signal(signal.SIGKILL)

@@ -139,6 +139,11 @@ class OperatorProcess:
                 )
             time.sleep(0.05)
 
+    def wait(self) -> None:
+        """Until it has ended by itself."""
+        if self._child is not None:
+            self._child.wait()
+
     def kill(self) -> None:
         """With -9."""
         if self._child is not None:

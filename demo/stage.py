@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import manifests
-from .images import Image, ImageMaker
+from .images import Image, ImageMaker, Key
 from .kube import Kube, Object, wait_for
 from .operator_process import OperatorProcess, install_chart, write_kubeconfig
 from .place import registry, require_reachable
@@ -21,6 +21,9 @@ RELEASE = "shop"
 POLICY = "demo"
 REPLICAS = 2
 DELETE_TIMEOUT = 60.0
+
+# Who has a key; the policy trusts the team alone.
+SIGNERS = ("team", "stranger")
 
 # Seconds after its first visitor until v4 answers 500, and until v5 exits.
 FAIL_AFTER = 15
@@ -97,7 +100,7 @@ def set_up(scratch: Path, tell: Callable[[str], None]) -> Iterator[Stage]:
     with ExitStack() as exits, tempfile.TemporaryDirectory(prefix="demo-") as secrets:
         tell("removing what an earlier demo left")
         kube.delete("Namespace", NAMESPACE)
-        images = _make_images(Path(secrets), tell)
+        images = _signed_images(Path(secrets), tell)
         tell("installing the chart with helm: CRDs, roles, admission policies")
         install_chart()
         kubeconfig = write_kubeconfig(kube, Path(secrets) / "operator.kubeconfig")
@@ -130,10 +133,19 @@ class Images:
         return revision.name
 
 
-def _make_images(secrets: Path, tell: Callable[[str], None]) -> Images:
+def _signed_images(secrets: Path, tell: Callable[[str], None]) -> Images:
     address = registry()
     maker = ImageMaker(secrets, address, run=f"{time.time():.3f}")
-    keys = {name: maker.key(name) for name in ("team", "stranger")}
+    keys = {name: maker.key(name) for name in SIGNERS}
+    images = make_images(maker, keys, tell)
+    trusted = {"team": keys["team"].public_pem}
+    return Images(images, manifests.policy(POLICY, trusted, [address], [NAMESPACE]))
+
+
+def make_images(
+    maker: ImageMaker, keys: Mapping[str, Key], tell: Callable[[str], None]
+) -> Mapping[str, Image]:
+    """Every version, built, pushed and signed as it says, by its name."""
     images = {}
     for version in VERSIONS:
         signature = f"signed by {version.signer}" if version.signer else "not signed"
@@ -142,8 +154,7 @@ def _make_images(secrets: Path, tell: Callable[[str], None]) -> Images:
         images[version.name] = image = maker.build(version.name, env)
         if version.signer:
             maker.sign(image, keys[version.signer])
-    trusted = {"team": keys["team"].public_pem}
-    return Images(images, manifests.policy(POLICY, trusted, [address], [NAMESPACE]))
+    return images
 
 
 def _await_deletion(kube: Kube) -> None:

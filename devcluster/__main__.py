@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 from devcluster import gateway, preflight
@@ -106,7 +107,14 @@ def _exec(options: argparse.Namespace) -> NoReturn:
     environment = {
         **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig),
-        "PATH": os.pathsep.join([search_path(RECIPES), os.environ.get("PATH", os.defpath)]),
+        # With the commands of this Python's packages: `kubectl immutable` is one of them.
+        "PATH": os.pathsep.join(
+            [
+                search_path(RECIPES),
+                str(Path(sys.executable).parent),
+                os.environ.get("PATH", os.defpath),
+            ]
+        ),
     }
     argv = cluster.enter(command)
     # Becomes the command: its exit status and every signal are its own.
