@@ -63,6 +63,11 @@ REFUSED: dict[str, tuple[Manifest, str]] = {
     ),
     "a release whose name starts with a digit": (release("9shop"), SERVICE_NAME),
     "a release whose name has a dot": (release("shop.web"), SERVICE_NAME),
+    "a step of a canary with less than the one before": (
+        release(spec__strategy__canary={"steps": [{"weight": 50}, {"weight": 20}]}),
+        "spec.strategy.canary.steps: Invalid value: the weight of a step is never less than that "
+        "of the step before it",
+    ),
     "a release without a template": (
         release(spec__template=ABSENT),
         "spec.template: Required value",

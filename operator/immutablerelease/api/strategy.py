@@ -75,6 +75,11 @@ class Canary(Model):
             "a hold is not negative",
             ".steps",
         ),
+        Rule(
+            "self.steps.map(s, s.weight).isSorted()",
+            "the weight of a step is never less than that of the step before it",
+            ".steps",
+        ),
     )
     steps: Annotated[
         tuple[CanaryStep, ...],
