@@ -90,9 +90,9 @@ def _reasons(story: Story) -> Iterator[tuple[str, str, str, str | None]]:
     if wanted is not None and wanted.status.failure is not None:
         name, failure = wanted.metadata.name, wanted.status.failure
         yield name, failure.reason, failure.message, name
-        # What made the operator revert comes first in its message.
+        # What made the operator revert comes first in its message; others end in words of people.
         deeper, colon, rest = failure.message.partition(": ")
-        if colon and deeper.isidentifier():
+        if failure.reason == "Reverted" and colon and deeper.isidentifier():
             yield name, deeper, rest, name
     for type_, holder in (
         ("Verified", wanted.metadata.name if wanted else None),

@@ -61,7 +61,7 @@ def _reverting(story: Story, now: datetime) -> str:
 
 def _canary(story: Story, now: datetime) -> str:
     step = story.release.status.step
-    if step is None:
+    if step is None or story.release.spec.paused:
         return ""
     last = step.index == step.count
     after = "the candidate gets all of the traffic" if last else "the next step comes"

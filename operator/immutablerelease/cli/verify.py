@@ -21,7 +21,7 @@ from immutablerelease.verification.access import Access
 from immutablerelease.verification.errors import VerificationError
 from immutablerelease.verification.matching import matches_image, matches_namespace
 from immutablerelease.verification.reference import parse_reference
-from immutablerelease.verification.verdict import ImageUse, Verdict
+from immutablerelease.verification.verdict import ImageUse, Reason, Verdict
 from immutablerelease.verification.verifier import Verifier
 
 from .documents import BadInput, Given, read_files
@@ -119,7 +119,10 @@ async def ask(image: str, given: Given, namespace: str, labels: Mapping[str, str
     )
     async with Verifier(clock=time.monotonic) as verifier:
         try:
-            trust = given.trust(_speaking(policies, image, namespace, labels))
+            speaking = _speaking(policies, image, namespace, labels)
+            if not speaking:
+                return Answer(image, "", _unspoken(image, namespace))
+            trust = given.trust(speaking)
             resolved = await verifier.resolve(image, access)
         except VerificationError as error:
             verdict = Verdict(error.verdict, error.reason, error.diagnostics())
@@ -145,6 +148,16 @@ def _speaking(
         for policy in policies
         if matches_namespace(policy.spec, namespace, labels) and matches_image(policy.spec, name)
     ]
+
+
+def _unspoken(image: str, namespace: str) -> Verdict:
+    """Said before the registry is asked: how it is reached is said by policies too."""
+    return Verdict(
+        "Refused",
+        Reason.NO_POLICY,
+        f"none of the policies given speaks of {parse_reference(image).name} in namespace "
+        f"{namespace}; name another one with -n, or correct `spec.match`",
+    )
 
 
 def _labels(texts: Sequence[str]) -> dict[str, str]:

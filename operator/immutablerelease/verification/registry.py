@@ -104,7 +104,7 @@ class Registry:
     async def _manifest(
         self, reference: Reference, selector: str, accept: Iterable[str]
     ) -> Content:
-        what = f"manifest {selector} of {reference.name}"
+        what = f"{reference.name}{'@' if is_digest(selector) else ':'}{selector}"
         response = await self._get(
             reference,
             f"manifests/{selector}",

@@ -72,7 +72,7 @@ class Response:
 
     def require_ok(self, what: str) -> Self:
         """Itself if the answer is 200; otherwise raises what the status means."""
-        host = self.url.host
+        host = authority(self.url)
         match self.status:
             case 200:
                 return self
@@ -226,9 +226,8 @@ async def _as_registry_errors(host: str) -> AsyncIterator[None]:
     except aiohttp.InvalidURL as error:
         raise RegistryNotAllowed(f"{quote(host)} is not a host that can be asked") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise RegistryUnavailable(
-            f"registry {host} could not be asked: {type(error).__name__}: {quote(error)}"
-        ) from error
+        told = quote(error) if str(error) else type(error).__name__
+        raise RegistryUnavailable(f"registry {host} could not be asked: {told}") from error
     except ValueError as error:
         raise MalformedContent(f"registry {host}: {quote(error)}") from error
 

@@ -172,6 +172,18 @@ async def test_a_reverted_release_tells_what_made_the_operator_revert(
     assert told["serves"].startswith(f"#1 {scene.revision('v1')} for ")
 
 
+async def test_an_aborted_release_has_the_one_reason_that_the_operator_gave(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scene = await promoted(strategy={"blueGreen": {"promotion": "Manual"}})
+    await scene.release("v3", 10)
+    await scene.ask("abort", "shop", "--reason", "Friday: not today")
+    capsys.readouterr()
+    assert await scene.call("explain", "shop", "-o", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [cause["reason"] for cause in told["causes"]] == ["Aborted"]
+
+
 async def test_a_release_at_rest_says_what_would_move_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

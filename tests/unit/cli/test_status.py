@@ -154,6 +154,24 @@ async def test_a_step_of_a_canary_is_shown(
     assert " ".join(text.split()).endswith(f"Next {then}")
 
 
+async def test_a_release_that_is_paused_at_a_step_says_what_unpauses_it(capsys: Screen) -> None:
+    scene = await promoted()
+    release = scene.api.release()
+    ready = {**release["status"]["conditions"][0], "type": "Ready", "reason": "Paused"}
+    step = {"count": 2, "weight": 25, "index": 1, "since": "2026-01-01T00:00:40Z"}
+    paused = {"phase": "Paused", "conditions": [ready], "step": step}
+    status = {**release["status"], **paused}
+    spec = {
+        **release["spec"],
+        "paused": True,
+        "strategy": {"canary": {"steps": [{"weight": 25, "pause": True}, {"weight": 50}]}},
+    }
+    scene.api.put(RELEASES, {**release, "status": status, "spec": spec})
+    scene.api.release()["status"]["observedGeneration"] = 3
+    assert await scene.call("status", "shop") == 0
+    assert shown(capsys).endswith("Next  Set spec.paused to false.\n")
+
+
 async def test_programs_get_all_of_it(capsys: Screen) -> None:
     scene = await promoted()
     assert await scene.call("status", "shop", "-o", "json") == 0

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,20 @@ async def test_an_unsigned_image_is_refused(
     answer = json.loads(capsys.readouterr().out)
     assert (answer["verdict"], answer["reason"]) == ("Refused", "Unsigned")
     assert answer["evidence"] == []
+
+
+async def test_a_namespace_that_no_policy_speaks_of_is_named(
+    scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene.bundle()
+    policy = scene.trust()
+    match = policy.spec.match.model_copy(update={"namespaces": ("shop",)})
+    spec = policy.spec.model_copy(update={"match": match})
+    path = write(tmp_path / "policy.yaml", replace(policy, spec=spec))
+    assert await call(scene, path, "-o", "json", "-n", "elsewhere") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["verdict"], answer["reason"]) == ("Refused", "NoPolicy")
+    assert "in namespace elsewhere; name another one with -n" in answer["message"]
 
 
 async def test_a_foreign_signature_is_refused(scene: Scene, tmp_path: Path) -> None:

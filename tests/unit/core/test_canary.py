@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from immutablerelease.api.action import ActionKind
+from immutablerelease.api.conditions import find_condition
 from immutablerelease.api.release import ReleaseStatus
 from immutablerelease.api.revision import RevisionPhase
 from immutablerelease.api.strategy import Promotion
@@ -141,8 +142,16 @@ def test_a_pause_ends_by_somebodys_word_and_no_sooner() -> None:
     stage.wait(40)
     assert stage.phase("v2") is RevisionPhase.SHIFTING
     assert stage.status.phase == "AwaitingPromotion"
-    stage.cluster.act(ActionKind.PROMOTE)
+    ready = find_condition(stage.status.conditions, "Ready")
+    assert ready is not None
+    assert ready.message == (
+        f"{stage.name('v2')} is at step 2 of 2, 50% of the traffic and waits for a ReleaseAction "
+        "Promote"
+    )
+    asked = stage.cluster.act(ActionKind.PROMOTE)
     stage.until(lambda: stage.phase("v2") is RevisionPhase.ACTIVE, 15)
+    answer = stage.cluster.get("Action", asked).body.status.message
+    assert answer.endswith("ends; all of the traffic follows when its probes pass")
 
 
 def test_promote_ends_one_step_and_in_full_all_of_them() -> None:

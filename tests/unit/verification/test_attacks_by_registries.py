@@ -299,6 +299,13 @@ async def test_an_image_that_the_registry_hides_is_not_called_unsigned(scene: Sc
     assert (verdict.verdict, verdict.reason) == ("Refused", "NotFound")
 
 
+async def test_a_tag_that_is_not_there_is_told_as_the_image_was_written(scene: Scene) -> None:
+    image = f"{scene.registry.host}/team/app:nosuch"
+    with pytest.raises(NotFound) as caught:
+        await scene.verifier.resolve(image, scene.access())
+    assert str(caught.value) == f"{image}: registry {scene.registry.host} does not have it"
+
+
 async def test_an_index_stays_an_index(scene: Scene) -> None:
     index = {
         "schemaVersion": 2,

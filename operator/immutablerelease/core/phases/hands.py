@@ -88,12 +88,12 @@ def _promote(draft: Draft, action: Action) -> Answer:
 
 
 def _end_step(draft: Draft, candidate: str, action: Action) -> Answer:
-    number = draft.revisions[candidate].step
+    number, count = draft.revisions[candidate].step, len(steps(draft))
+    follows = "the next one" if number + 1 < count else "all of the traffic"
     draft.change(candidate, approved_step=number, last_action=action.metadata.uid)
     return (
         ActionPhase.SUCCEEDED,
-        f"step {number + 1} of {len(steps(draft))} of {candidate} ends; "
-        "the next one follows when its probes pass",
+        f"step {number + 1} of {count} of {candidate} ends; {follows} follows when its probes pass",
     )
 
 

@@ -212,7 +212,8 @@ def _in_flight(draft: Draft) -> Summary | None:
         return Summary(
             ReleasePhase.AWAITING_PROMOTION,
             "AwaitingPromotion",
-            f"{name} {status.message or AWAITING}",
+            f"{name}{' is' if status.phase is RevisionPhase.SHIFTING else ''} "
+            f"{status.message or AWAITING}",
             reconciling=True,
         )
     message = f"{name} is {status.phase}: {status.message or 'its images are being verified'}"

@@ -165,4 +165,4 @@ def _title(draft: Draft, name: str) -> str:
     step = next_step(draft, name)
     number = draft.revisions[name].step + 1
     weight = step.weight if step else 100
-    return f"at step {number} of {len(steps(draft))}, {weight} % of the traffic"
+    return f"at step {number} of {len(steps(draft))}, {weight}% of the traffic"
