@@ -19,7 +19,7 @@ from .errors import DemoError
 from .place import prepare
 from .play import play_all, table, write_figures
 from .sandbox import keep
-from .stage import NAMESPACE, set_up
+from .stage import NAMESPACE, RELEASE, set_up
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -84,15 +84,17 @@ def _play() -> int:
     except (DemoError, DevclusterError) as error:
         print(f"\nThe demo could not be played: {error}", file=sys.stderr)
         return 1
-    print("\nWhat a person sees: kubectl get irel,rrev -o wide\n", flush=True)
-    subprocess.run(
-        ["kubectl", "-n", NAMESPACE, "get", "irel,rrev", "-o", "wide"],
-        timeout=30,
-        check=False,
-    )
+    plugin = str(Path(sys.executable).parent / "kubectl-immutable")
+    _show("kubectl get irel,rrev", ["kubectl", "-n", NAMESPACE, "get", "irel,rrev"])
+    _show(f"kubectl immutable status {RELEASE}", [plugin, "status", RELEASE, "-n", NAMESPACE])
     print(f"\n{table(results)}\n")
     print(_farewell(held, time.monotonic() - began))
     return 0 if held else 1
+
+
+def _show(title: str, command: list[str]) -> None:
+    print(f"\nWhat a person sees: {title}\n", flush=True)
+    subprocess.run(command, timeout=30, check=False)
 
 
 def _farewell(held: bool, seconds: float) -> str:
@@ -105,6 +107,7 @@ def _farewell(held: bool, seconds: float) -> str:
             "To look around (the operator has ended, what it made is still there):",
             "  .venv/bin/python -m devcluster exec -- kubectl -n demo describe irel shop",
             "  .venv/bin/python -m devcluster exec -- kubectl -n demo get events",
+            "To try it by hand, with an operator that stays:  make sandbox",
             "To remove the cluster:  make down",
         ]
     )

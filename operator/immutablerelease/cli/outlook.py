@@ -45,7 +45,10 @@ def next_step(story: Story, now: datetime) -> str:
 def _unseen(story: Story, now: datetime) -> str:
     release = story.release
     if release.status.observed_generation < release.metadata.generation:
-        return "The operator has not looked at the present spec yet; it takes about a second."
+        return (
+            "The operator has not looked at the present spec yet. That takes about a second; if it "
+            "stays so, look whether the operator runs."
+        )
     return ""
 
 
