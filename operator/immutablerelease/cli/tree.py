@@ -156,7 +156,7 @@ def _revisions(story: Story, now: datetime) -> RenderableType:
     hidden = len(story.revisions) - len(shown)
     if hidden:
         parts.append(
-            Text(f"and {hidden} earlier: kubectl immutable history {story.argument}", style="dim")
+            Text(f"and {hidden} more: kubectl immutable history {story.argument}", style="dim")
         )
     return Group(*parts)
 
