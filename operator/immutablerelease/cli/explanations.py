@@ -150,9 +150,10 @@ REASONS: Mapping[str, Explanation] = {
         _FIX_OR_RETRY,
     ),
     "TemplateChanged": Explanation(
-        "Somebody changed the Deployment of {revision}, which is never to change: what would run "
-        "is not what was verified.",
-        "Find out who did it (the audit log tells), and label the namespace "
+        "The Deployment of {revision} is not as it was written: somebody changed it, or, where the "
+        "message says that a field is None, this API server dropped one whose feature gate is off. "
+        "What would run is not what was verified.",
+        "Take out the field, or find out who did it (the audit log tells), and label the namespace "
         "immutablerelease.io/enforce so that nobody can. " + _FIX_OR_RETRY,
     ),
     "AlertOnly": Explanation(
