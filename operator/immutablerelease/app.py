@@ -295,7 +295,14 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"immutable-release-operator: {error}")
     set_up_logging(options.log_format)
-    asyncio.run(serve(options))
+    asyncio.run(_to_the_end(options))
+
+
+async def _to_the_end(options: Options) -> None:
+    await serve(options)
+    # All of ours is closed by now. What kopf leaves behind the end of a loop would wait for.
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """An operator that is asked to end, as every rollout of it does, ends in order."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,13 @@ def test_whoever_stands_by_takes_over_at_once(kube: Kube, kubeconfig: Path) -> N
     try:
         second.start()
         assert holder(kube) == "first"
+        asked = time.monotonic()
         assert first.stop() == 0
         wait_for(
             "the second one to lead",
             lambda: (holder(kube) == "second" or None, f"{holder(kube) or 'nobody'} leads"),
             SOON,
         )
+        assert time.monotonic() - asked < SOON
     finally:
         assert second.stop() == 0

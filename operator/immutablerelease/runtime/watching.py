@@ -134,7 +134,6 @@ class Watching:
         Raises:
             WatchingEnded: It ends by itself. Some of its tasks may never end: end the process.
         """
-        before = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             memories=Forgetful(),
@@ -153,7 +152,9 @@ class Watching:
             self._watches.running = False
         if not stop.is_set():
             raise WatchingEnded(f"kopf ends: {'; '.join(_why(task) for task in ended)}")
-        await kopf.run_tasks(tasks, ignored=before)
+        for task in tasks:
+            # Not waited for: some never end, and there is nothing in them that could be lost.
+            task.cancel()
 
     def _registry(self) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
