@@ -122,6 +122,8 @@ TIERS = (
         "api",
         "CRDs, admission policies, roles and documents on a real API server",
         ([*PYTEST, "tests/api"],),
+        # Inside the cluster there is no network to fetch its definitions from.
+        fetch=([*DEVCLUSTER, "tools", "istio"],),
         profile="api",
         obstacle=_no_cluster,
     ),
