@@ -203,7 +203,7 @@ def _refused(
             if isinstance(ranked[0], AttestationError | IntegrityError)
             else _ATTEST
         )
-        return Outcome("Refused", ranked[0].reason, f"{wants}, found {told}; {advice}")
+        return Outcome("Refused", ranked[0].reason, f"{wants}, but {told}; {advice}")
     return Outcome("Refused", Reason.ATTESTATION_MISSING, f"{wants}, found none; {_ATTEST}")
 
 

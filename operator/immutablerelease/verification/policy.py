@@ -218,7 +218,7 @@ def _refused(
         )
     if problems:
         advice = problems[0].advice if isinstance(problems[0], IntegrityError) else _SIGN
-        return Outcome("Refused", problems[0].reason, f"{wanted}, found {told}; {advice}")
+        return Outcome("Refused", problems[0].reason, f"{wanted}, but {told}; {advice}")
     besides = f" but {attestations} attestations" if attestations else ""
     return Outcome("Refused", Reason.UNSIGNED, f"{wanted}, found no signature{besides}; {_SIGN}")
 
