@@ -15,11 +15,10 @@ from .images import Image, ImageMaker, Key
 from .kube import Kube
 from .operator_process import OperatorFailed, OperatorProcess, install_chart, write_kubeconfig
 from .place import registry
-from .stage import FAIL_AFTER, REPLICAS, SIGNERS, VERSIONS, make_images
+from .stage import FAIL_AFTER, RELEASE, REPLICAS, SIGNERS, VERSIONS, make_images
 
 ROOT = Path(__file__).parent.parent
 NAME = "sandbox"
-RELEASE = "shop"
 
 
 def keep(folder: Path, tell: Callable[[str], None]) -> None:

@@ -1,6 +1,8 @@
 """An operator that is asked to end, as every rollout of it does, ends in order."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,19 @@ PATIENCE = 30.0
 
 
 @pytest.fixture
-def kubeconfig(kube: Kube, tmp_path: Path) -> Path:
-    return write_kubeconfig(kube, tmp_path / "kubeconfig")
+def start(kube: Kube, tmp_path: Path) -> Iterator[Callable[[str], OperatorProcess]]:
+    """Starts operators by name; none outlives the test."""
+    kubeconfig = write_kubeconfig(kube, tmp_path / "kubeconfig")
+    with ExitStack() as exits:
+
+        def one(name: str) -> OperatorProcess:
+            log = LOGS / f"stopping-{name}.log"
+            operator = OperatorProcess(kubeconfig, log, {"IRO_IDENTITY": name})
+            exits.callback(operator.kill)
+            operator.start()
+            return operator
+
+        yield one
 
 
 def holder(kube: Kube) -> str:
@@ -31,13 +44,12 @@ def _watches(operator: OperatorProcess) -> bool:
 
 
 def test_it_gives_its_lease_back_and_says_nothing_of_a_failure(
-    kube: Kube, kubeconfig: Path
+    kube: Kube, start: Callable[[str], OperatorProcess]
 ) -> None:
-    operator = OperatorProcess(kubeconfig, LOGS / "stopping.log")
-    operator.start()
+    operator = start("alone")
     # It is ready when it stands by, and only one that watches has something to end.
     wait_for("it to watch", lambda: (_watches(operator) or None, tail(operator.log)), PATIENCE)
-    assert holder(kube) == "demo"
+    assert holder(kube) == "alone"
     assert operator.stop() == 0
     assert holder(kube) == ""
     log = operator.log.read_text(encoding="utf-8")
@@ -46,20 +58,17 @@ def test_it_gives_its_lease_back_and_says_nothing_of_a_failure(
     assert "Traceback" not in log
 
 
-def test_whoever_stands_by_takes_over_at_once(kube: Kube, kubeconfig: Path) -> None:
-    first = OperatorProcess(kubeconfig, LOGS / "first.log", {"IRO_IDENTITY": "first"})
-    second = OperatorProcess(kubeconfig, LOGS / "second.log", {"IRO_IDENTITY": "second"})
-    first.start()
-    try:
-        second.start()
-        assert holder(kube) == "first"
-        asked = time.monotonic()
-        assert first.stop() == 0
-        wait_for(
-            "the second one to lead",
-            lambda: (holder(kube) == "second" or None, f"{holder(kube) or 'nobody'} leads"),
-            SOON,
-        )
-        assert time.monotonic() - asked < SOON
-    finally:
-        assert second.stop() == 0
+def test_whoever_stands_by_takes_over_at_once(
+    kube: Kube, start: Callable[[str], OperatorProcess]
+) -> None:
+    first, second = start("first"), start("second")
+    assert holder(kube) == "first"
+    asked = time.monotonic()
+    assert first.stop() == 0
+    wait_for(
+        "the second one to lead",
+        lambda: (holder(kube) == "second" or None, f"{holder(kube) or 'nobody'} leads"),
+        SOON,
+    )
+    assert time.monotonic() - asked < SOON
+    assert second.stop() == 0

@@ -98,7 +98,7 @@ REASONS: Mapping[str, Explanation] = {
         "The API server, or a webhook behind it, does not take the route as the release asks for "
         "it. The Service leads to what serves; what the router leads to keeps its Pods.",
         "Correct spec.traffic by the words in the message, or what refuses it; it is tried again "
-        "by itself, ever more rarely.",
+        "by itself, every 15 seconds at least.",
     ),
     "RouteNotAccepted": Explanation(
         "The route is written, and what is to route by it has not accepted it.",

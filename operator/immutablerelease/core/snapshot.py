@@ -117,7 +117,7 @@ class RouterView:
     lacking: frozenset[str] = frozenset()
     # What is missing, for a message.
     message: str = ""
-    # What the API server said when it refused what is to be written, if it did last time.
+    # Why the API server refuses what is to be written, if it did more than once in a row.
     refused: str = ""
     # Whether it is too early to try that again.
     held: bool = False

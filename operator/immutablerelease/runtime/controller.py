@@ -161,8 +161,8 @@ class Memory:
         return self.presence is None or self.presence.installed(router)
 
     def unrouted(self, key: Key, route: str) -> tuple[str, bool]:
-        """What the API server said to the last write of a route, and whether it is held back."""
-        return self.routing.known(key).get(route, ""), bool(self.routing.left(key))
+        """Why the API server goes on refusing a route, and whether its write is held back."""
+        return self.routing.lasting(key).get(route, ""), bool(self.routing.held(key).get(route))
 
     def taken(self, key: Key, name: str) -> None:
         """An object is in the way."""

@@ -77,7 +77,7 @@ class Findings(Protocol):
         """Whether the cluster has the kinds of a router."""
 
     def unrouted(self, key: Key, route: str) -> tuple[str, bool]:
-        """What the API server said to the last write of a route, and whether it is held back."""
+        """Why the API server goes on refusing a route, and whether its write is held back."""
 
     def words(self, key: Key, uid: str) -> str | None:
         """What a failed Job's Pod said last."""
@@ -215,7 +215,7 @@ class Observer:
         )
         view = renderer.view(snapshot.release, found, backends)
         refused, held = self._findings.unrouted(key, route_name(snapshot.release, asked))
-        return replace(view, refused=refused, held=held) if refused else view
+        return replace(view, refused=refused, held=held) if refused or held else view
 
     def _outdated(self, key: Key, snapshot: Snapshot) -> frozenset[str]:
         there = self._reader.ports(key)

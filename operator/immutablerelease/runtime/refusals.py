@@ -1,7 +1,8 @@
 """What the API server refuses to take, and when each is tried again.
 
 A quota, a permission, a limit of size or somebody's policy is in the way: somebody has to see it
-and lift it, and nobody tells when that was done. So it is tried again, ever more rarely.
+and lift it, and nobody tells when that was done. So it is tried again, ever more
+rarely up to a bound.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,12 +40,14 @@ class Refusals:
 
     def held(self, key: Key) -> Mapping[str, str]:
         """By name, why it was not taken; nothing once it is to be tried again."""
-        return self.known(key) if self.left(key) else {}
-
-    def known(self, key: Key) -> Mapping[str, str]:
-        """By name, why it was not taken, be it that it is to be tried again."""
         refusal = self._refused.get(key)
-        return {} if refusal is None else {refusal.name: refusal.message}
+        return {refusal.name: refusal.message} if refusal is not None and self.left(key) else {}
+
+    def lasting(self, key: Key) -> Mapping[str, str]:
+        """By name, why it is not taken; once is not enough, it may have been a moment's trouble."""
+        refusal = self._refused.get(key)
+        lasts = refusal is not None and refusal.pause > FIRST_PAUSE
+        return {refusal.name: refusal.message} if refusal is not None and lasts else {}
 
     def left(self, key: Key) -> float:
         """Seconds until it is to be tried again; 0 when it is, or was never refused."""

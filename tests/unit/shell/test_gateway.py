@@ -1,5 +1,6 @@
 """A release behind a gateway: what is written, in which order, and what it waits for."""
 
+import math
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
@@ -463,12 +464,14 @@ class Particular(FakeCluster):
     """Takes no HTTPRoute while it does not like it."""
 
     refusal: ApiError | None = None
+    # How often, at most.
+    patience = math.inf
     attempts = 0
 
     async def apply(
         self, kind: Kind, namespace: str, obj: Object, *, subresource: str = ""
     ) -> Object:
-        if kind is HTTP_ROUTES and self.refusal is not None:
+        if kind is HTTP_ROUTES and self.refusal is not None and self.attempts < self.patience:
             self.attempts += 1
             raise self.refusal
         return await super().apply(kind, namespace, obj, subresource=subresource)
@@ -514,6 +517,23 @@ async def test_a_route_that_is_refused_holds_no_revert_up_and_is_told(refusal: A
     await world.run(30)
     assert world.condition("Ready")["reason"] == "Reverted"
     assert world.pods("v2") == 0
+
+
+async def test_one_answer_that_the_api_server_could_not_give_stalls_nothing() -> None:
+    cluster = Particular()
+    world = World(cluster)
+    await world.run(20)
+    cluster.refusal = Unavailable("etcd has no leader", about="apply", code=500)
+    cluster.patience = 1
+    asked = {"parentRefs": [{"name": "public"}], "hostnames": ["shop.example.com"]}
+    cluster.change(traffic={"gateway": asked})
+    for _ in range(20):
+        await world.run(0.5, step=0.5)
+        stalled = world.condition("Stalled").get("status")
+        assert stalled != "True", "whoever waits for the release would give it up"
+    assert cluster.attempts == 1
+    assert world.weights() == {"v1": 100}
+    assert world.condition("Ready")["status"] == "True"
 
 
 async def test_a_first_release_whose_route_is_refused_serves_by_its_service() -> None:
